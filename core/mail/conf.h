@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The configuration: one INI file (DESIGN section 9), read strictly. Unknown keys, bad units and
+ * contradictions are errors with file and line and what is allowed. Every value knows its origin.
+ */
+#ifndef MAIL_CONF_H
+#define MAIL_CONF_H
+
+#include "core/base/buf.h"
+#include "core/base/err.h"
+#include "core/mail/addr.h"
+#include "core/mail/dnsdata.h"
+#include "core/mail/retry.h"
+
+#define CONF_ADDRS_MAX  16
+#define CONF_RELAYS_MAX 32
+#define CONF_ROUTES_MAX 1000
+
+/* An address or name with a port: "127.0.0.1:25", "[::1]:25", "relay.example.net:587". */
+struct endpoint {
+    char host[ADDR_DOMAIN_MAX + 1];
+    struct ip ip; /* family 0 when host is a name */
+    uint16_t port;
+};
+/* default_port 0: a port must be given. On failure *why is static. */
+bool endpoint_parse(struct str s, uint16_t default_port, struct endpoint *out, const char **why);
+const char *endpoint_text(const struct endpoint *e, char out[300]);
+
+enum from_policy { FROM_USER, FROM_ALWAYS_SENDER };
+enum tls_level { TLS_LEVEL_NONE, TLS_LEVEL_OPPORTUNISTIC, TLS_LEVEL_REQUIRED, TLS_LEVEL_VERIFIED };
+enum auth_mech { AUTH_AUTO, AUTH_NONE, AUTH_PLAIN, AUTH_LOGIN };
+const char *tls_level_name(enum tls_level l);
+const char *auth_mech_name(enum auth_mech m);
+
+struct relay_conf {
+    char *name; /* own */
+    struct endpoint host;
+    bool is_implicit_tls; /* port 465 */
+    enum tls_level tls;
+    enum auth_mech auth;
+    char *user;          /* own, or NULL */
+    char *password_file; /* own, or NULL */
+    char *password;      /* own: read from the file at load; never shown */
+};
+
+struct route_conf {
+    char *match; /* own: "partner.example", "sender:a@b", "sender:b" */
+    int relay;   /* index into relays; -1 = direct */
+};
+
+struct destination_conf {
+    char *match; /* own: domain or site */
+    unsigned connections; /* 0 = default */
+    enum tls_level tls;
+    bool has_tls;
+};
+
+struct conf {
+    char *path; /* own; NULL = built-in defaults only */
+    /* [identity] */
+    char hostname[ADDR_DOMAIN_MAX + 1];
+    char sender[ADDR_TEXT_MAX];
+    enum from_policy from_policy;
+    struct ip public_ip; /* family 0 = not set */
+    /* [listen] */
+    struct endpoint listen[CONF_ADDRS_MAX];
+    size_t listen_n;
+    struct ip_net allow[CONF_ADDRS_MAX];
+    size_t allow_n;
+    /* limits of the intake */
+    uint64_t max_message_bytes; /* listen.max-message */
+    unsigned max_recipients;    /* listen.max-recipients */
+    unsigned max_sessions;      /* listen.max-sessions */
+    int64_t idle_ms;            /* listen.idle */
+    /* [store] */
+    char *store_path; /* own */
+    int64_t keep_ms;      /* store.keep: finished recipients */
+    int64_t log_keep_ms;  /* store.log-keep */
+    /* [dns] */
+    struct endpoint dns[CONF_ADDRS_MAX];
+    size_t dns_n; /* 0 = the system's */
+    /* [delivery] */
+    int relay; /* delivery.mode = relay NAME: index; -1 = direct */
+    uint16_t port;
+    enum tls_level tls;
+    unsigned connections;       /* delivery.connections: all, default 100 */
+    unsigned site_connections;  /* delivery.site-connections: per site, default 20 */
+    int64_t connect_timeout_ms; /* delivery.connect-timeout: default 30 s */
+    /* [retry] */
+    struct retry_policy retry; /* the profile with retry.first, .max, .lifetime, ... applied */
+    /* sections with names */
+    struct relay_conf relays[CONF_RELAYS_MAX];
+    size_t relays_n;
+    struct route_conf *routes; /* own */
+    size_t routes_n;
+    struct destination_conf *destinations; /* own */
+    size_t destinations_n;
+    /* [lab] */
+    bool lab_special_use, lab_loopback_targets;
+    /* [log] */
+    bool log_stderr; /* log.stderr: delivery lines to stderr too */
+    /* where each key came from, for `config show` */
+    struct conf_value *values; /* own */
+    size_t values_n;
+};
+
+struct conf_value {
+    char *key;   /* own: "identity.hostname", "relay.office.host" */
+    char *value; /* own: as effective; secrets are never here */
+    unsigned line; /* 0 = default */
+    const char *rfc; /* static: what the RFC says, or "" */
+};
+
+/* Where mxhelm's files are when nothing is configured. */
+struct conf_defaults {
+    const char *state_dir; /* user's state directory, for the store and sockets */
+    const char *hostname;  /* the system's FQDN, or "localhost.localdomain" */
+    bool is_foreground; /* no file: intake on 127.0.0.1:2525 */
+};
+
+/* Built-in defaults; never fails. conf_done afterwards. */
+void conf_init(struct conf *c, const struct conf_defaults *d);
+/* Read a file over the defaults. E_CONFIG / E_NOTFOUND / E_DENIED with one sentence
+ * "FILE:LINE: section.key: what is wrong; allowed: ...". *c stays usable only on success. */
+int conf_load(struct conf *c, const char *path, struct err *err);
+/* The same from memory; name is used in messages. Password files are read relative to /. */
+int conf_parse(struct conf *c, struct str text, const char *name, struct err *err);
+void conf_done(struct conf *c);
+/* Effective values, sorted by key; NULL at the end of idx. */
+const struct conf_value *conf_value(const struct conf *c, size_t idx);
+/* A paragraph about a key (units, default, meaning, RFC), static; NULL when there is no such key. */
+const char *conf_explain(const char *key);
+/* Relay for a message to that domain from that reverse-path, or -1 for direct. Most specific first:
+ * sender address, sender domain, recipient domain, then delivery.mode. */
+int conf_route(const struct conf *c, const char *domain, const char *reverse_path);
+
+/* Paths below the store: returns new (free). */
+char *conf_submit_socket(const struct conf *c);
+char *conf_control_socket(const struct conf *c);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The header of a message: walking its fields, and what a submission server may repair
+ * (RFC 6409 8): Date, Message-ID and From added when missing, Bcc removed, Received put on top
+ * (RFC 5321 4.4). The body is never touched. Text in is CRLF form.
+ */
+#ifndef MAIL_HEADER_H
+#define MAIL_HEADER_H
+
+#include "core/base/buf.h"
+#include "core/mail/msg.h"
+
+#define HEADER_BYTES_MAX (256u * 1024) /* a header larger than that is refused */
+#define LINE_BYTES_MAX   998           /* RFC 5322 2.1.1, without CRLF */
+
+/* Next field of *rest: name, body (folded, without the final CRLF), whole (with it). False at the
+ * end of the header; *rest is then at the empty line or end. A line that is no field ends it too. */
+bool header_next(struct str *rest, struct str *name, struct str *body, struct str *whole);
+/* Body of the first field of that name, or false. */
+bool header_find(struct str header, const char *name, struct str *body);
+/* Unfold (CRLF before WSP removed), decode RFC 2047 words in UTF-8, ISO-8859-1/-15, US-ASCII,
+ * Windows-1252; made printable; cut to size. */
+void header_decode(struct str body, char *out, size_t size);
+/* Number of Received fields: the hop count (RFC 5321 6.3). */
+unsigned header_hops(struct str header);
+void header_digest(struct str header, struct msg_digest *out);
+
+struct header_facts {
+    const char *hostname;  /* ours */
+    const char *helo;      /* what the client said, printable ASCII or "" */
+    const char *client_ip; /* "" = local */
+    const char *with;      /* "ESMTP", "UTF8SMTP", "local", ... (RFC 3848) */
+    const char *queue_id;
+    const char *for_address; /* "" when there are several recipients (engine.md 2.4) */
+    const char *from_default; /* used when From is missing: mailbox, or "" */
+    int64_t wall_ms;
+    uint64_t random; /* makes the Message-ID */
+};
+
+/*
+ * Append the stored form of the header (everything up to and with the empty line) to out:
+ * a Received of ours on top, then the given fields without Bcc, then what was missing.
+ * header must end with the empty line's CRLF; if it holds none at all (a body without header), an
+ * empty header is assumed and *body_at is 0, else *body_at is where the body starts in header.
+ * Returns false and a static *why when the header is not one that may be sent on
+ * (over HEADER_BYTES_MAX, more than max_hops Received: "5.4.6", two From or Message-ID is allowed here).
+ */
+bool header_submit(struct str header, const struct header_facts *f, unsigned max_hops,
+                   struct buf *out, size_t *body_at, const char **why, const char **enhanced);
+
+/* Addresses of To, Cc, Bcc for `sendmail -t`: calls back with each address-spec; false and *why on
+ * a field that does not parse (RFC 5322 3.4: groups, comments, quoted names, routes). */
+bool header_each_recipient(struct str header, void (*each)(void *arg, struct str address),
+                           void *arg, const char **why);
+/* The same for one field's body. */
+bool header_each_address(struct str body, void (*each)(void *arg, struct str address), void *arg,
+                         const char **why);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The delivery log: one line per recipient and attempt, shaped as Postfix shapes it, so that
+ * existing tools read it (engine.md 2.11). Lines are printable, one line, without newline.
+ */
+#ifndef MAIL_LOGLINE_H
+#define MAIL_LOGLINE_H
+
+#include "core/mail/msg.h"
+#include "core/mail/outcome.h"
+
+/* a: arrival to ready, b: ready to connecting, c: connection set-up (0 when reused), d: transmission. */
+struct delays {
+    int64_t a_ms, b_ms, c_ms, d_ms;
+};
+
+enum log_status {
+    LOG_SENT, LOG_DEFERRED, LOG_BOUNCED, LOG_EXPIRED, LOG_REJECTED, LOG_UNCONFIRMED, LOG_OTHER,
+    LOG_STATUS_COUNT
+};
+const char *log_status_name(enum log_status s); /* "sent", ... */
+bool log_status_parse(struct str name, enum log_status *out);
+
+/* "QID: to=<a>, relay=mx[ip]:25, delay=1.2, delays=0.1/0/0.5/0.6, tls=encrypted, dsn=2.0.0, status=sent (250 ...)".
+ * The line starts at the queue id: date, host and program are put before it when it is shown. */
+void logline_attempt(struct buf *out, int64_t message_id, const char *address, const char *orcpt,
+                     const struct outcome *o, enum log_status status, const struct delays *d,
+                     int64_t delay_ms);
+/* "QID: from=<a>, size=N, nrcpt=N (queue active)". */
+void logline_accepted(struct buf *out, const struct message *m, unsigned rcpts);
+/* "NOQUEUE: reject: RCPT from helo[ip]: 550 5.7.1 <a>: text; from=<f> to=<t> proto=ESMTP helo=<h>". */
+void logline_reject(struct buf *out, const char *stage, const char *client, const char *ip,
+                    int code, const char *text, const char *from, const char *to,
+                    const char *helo);
+/* "QID: removed". */
+void logline_removed(struct buf *out, int64_t message_id);
+/* "host mxhelmd[pid]: line" with the syslog date before it: the whole line as a file would hold it. */
+void logline_syslog(struct buf *out, int64_t wall_ms, const char *hostname, struct str line);
+/* Which status a stored line has: reads "status=X" and "NOQUEUE: reject". */
+enum log_status logline_status(struct str line);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What one try produced. A normal return value, whether the other side accepted, refused, or could
+ * not be reached. Strings are never NULL; "" means not known.
+ */
+#ifndef MAIL_OUTCOME_H
+#define MAIL_OUTCOME_H
+
+#include "core/base/buf.h"
+#include "core/mail/addr.h"
+#include "core/mail/dnsdata.h"
+
+/* Stored as numbers: never renumber. */
+enum outcome_class {
+    OUTCOME_DELIVERED,   /* 2xx: accepted by the next server, not "in the mailbox" */
+    OUTCOME_DEFERRED,    /* try again later */
+    OUTCOME_FAILED,      /* for good */
+    OUTCOME_UNCONFIRMED, /* lost after the end of data (RFC 1047) */
+    OUTCOME_CLASS_COUNT
+};
+
+/* Where it happened: which conversation, which command it answers. Stored as numbers. */
+enum stage {
+    STAGE_NONE,
+    STAGE_ROUTE, /* our own configuration or policy, before any look-up */
+    STAGE_DNS,
+    STAGE_CONNECT,
+    STAGE_GREETING,
+    STAGE_EHLO,
+    STAGE_STARTTLS,
+    STAGE_TLS, /* the handshake */
+    STAGE_AUTH,
+    STAGE_MAIL,
+    STAGE_RCPT,
+    STAGE_DATA,
+    STAGE_BODY, /* while the content was sent */
+    STAGE_EOD,  /* the final dot or last chunk */
+    STAGE_RSET,
+    STAGE_QUIT,
+    STAGE_LOCAL, /* this machine: disk, memory, store, operator */
+    STAGE_COUNT
+};
+
+/* How far the trouble reaches: what else would meet it too. */
+enum scope {
+    SCOPE_RECIPIENT,
+    SCOPE_MESSAGE,
+    SCOPE_DOMAIN,
+    SCOPE_HOST, /* this one server or address: another MX may do */
+    SCOPE_SITE,
+    SCOPE_SOURCE, /* our address */
+    SCOPE_EVERYTHING,
+    SCOPE_COUNT
+};
+
+enum tls_state {
+    TLS_NOT_USED,
+    TLS_ENCRYPTED, /* no authentication asked for */
+    TLS_VERIFIED,  /* certificate and name verified */
+    TLS_FAILED
+};
+
+struct tls_facts {
+    enum tls_state state;
+    char version[16]; /* "TLSv1.3" */
+    char cipher[48];
+    char why[120]; /* failed or not verified: why */
+};
+
+#define OUTCOME_TEXT_MAX 1024
+
+struct outcome {
+    enum outcome_class class;
+    enum stage stage;
+    enum scope scope;
+    int code;                /* SMTP reply code, 0 = none */
+    int sys;                 /* errno, 0 = none */
+    enum dns_status dns;     /* with STAGE_DNS */
+    char enhanced[12];       /* "5.1.1", as sent or as we assign it (RFC 3463) */
+    char text[OUTCOME_TEXT_MAX]; /* the reply's lines joined by space, or our sentence; raw bytes */
+    char host[ADDR_DOMAIN_MAX + 1]; /* the MX or relay name */
+    char ip[48];
+    uint16_t port;
+    struct tls_facts tls;
+    unsigned conn_use; /* transactions on this connection, this one included */
+    int64_t retry_after_ms; /* the server's own "try again in", 0 = none said */
+};
+
+const char *outcome_class_name(enum outcome_class c); /* "delivered", "deferred", ... */
+const char *stage_name(enum stage s);                 /* "connect", "rcpt", ... */
+/* The command that a reply at this stage answers: "RCPT TO", "end of DATA". */
+const char *stage_command(enum stage s);
+const char *scope_name(enum scope s);
+const char *tls_state_name(enum tls_state s);
+
+/* An empty outcome of a stage. */
+void outcome_init(struct outcome *o, enum outcome_class class, enum stage stage);
+
+/* A reply from the server: class by its first digit (RFC 5321 4.2.1), with the exceptions of
+ * reference: 552 at RCPT is 452 (4.5.3.1.10), 421 never fails for good (3.8), the basic code wins
+ * over an enhanced code of another class, anything outside 2..5 is a protocol error, 4.5.0. */
+void outcome_from_reply(struct outcome *o, enum stage stage, int code, struct str enhanced,
+                        struct str text);
+
+/* A local or network failure at connect time or later: sets errno text ("Connection timed out"),
+ * enhanced 4.4.1 (or 4.4.2 when broken after the greeting). Always deferred. */
+void outcome_from_errno(struct outcome *o, enum stage stage, int sys);
+
+/* A DNS failure: NXDOMAIN fails (5.1.2); TEMP and malformed answers defer (4.4.3). what is "MX" ... */
+void outcome_from_dns(struct outcome *o, enum dns_status status, const char *what,
+                      const char *name);
+
+/* The signature by which equal causes group: "rcpt 550 5.1.1", "connect ETIMEDOUT",
+ * "dns NXDOMAIN", "auth no-mechanism", at most 47 characters. */
+void outcome_cause(const struct outcome *o, char out[48]);
+
+/* The sentence for log and Info field, printable, as Postfix words it: "host mx[192.0.2.1] said:
+ * 550 5.1.1 ... (in reply to RCPT TO command)", "connect to mx[192.0.2.1]:25: Connection refused". */
+void outcome_sentence(const struct outcome *o, struct buf *out);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/* When to try again (RFC 5321 4.5.4.1): exponential back-off with jitter within a lifetime. Pure. */
+#ifndef MAIL_RETRY_H
+#define MAIL_RETRY_H
+
+#include "core/base/rng.h"
+#include "core/mail/outcome.h"
+
+struct retry_policy {
+    const char *name;          /* static: "normal", "short" */
+    int64_t first_ms;          /* before the second try */
+    int64_t max_ms;            /* no interval is longer */
+    unsigned growth_percent;   /* 150: each interval is 1.5 times the last */
+    int64_t lifetime_ms;       /* from arrival to giving up */
+    int64_t report_lifetime_ms; /* the same for our own reports */
+    int64_t delay_notice_ms;   /* from arrival to the delay notice; 0 = none */
+    int64_t unconfirmed_ms;    /* not earlier than this after a loss at the final dot */
+};
+
+/* "normal": 5 days, first retry after 5 min; "short": 48 hours. NULL when unknown. */
+const struct retry_policy *retry_profile(struct str name);
+
+#define RETRY_GIVE_UP INT64_MAX
+
+/*
+ * Wall ms of the next try after try number tries (1 = the first was made), always > now_wall_ms;
+ * RETRY_GIVE_UP once the lifetime is over (also when the next regular try would come later: then one
+ * last try at the end of the lifetime). A server's own "try again in N" (outcome retry_after_ms)
+ * counts between 30 s and max_ms. OUTCOME_UNCONFIRMED waits at least unconfirmed_ms.
+ */
+int64_t retry_next(const struct retry_policy *p, bool is_report, unsigned tries,
+                   int64_t arrival_wall_ms, int64_t now_wall_ms, const struct outcome *o,
+                   struct rng *rng);
+
+/* Time to give up, wall ms. */
+int64_t retry_deadline(const struct retry_policy *p, bool is_report, int64_t arrival_wall_ms);
+
+#endif
