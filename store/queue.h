@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The verbs on the queue. Each is called inside a transaction of the writer, and is all or nothing
+ * there: a verb that fails with E_STATE or E_NOTFOUND has changed nothing, so that it can share a
+ * commit with others; after E_IO, E_FULL, E_CORRUPT the whole transaction must be rolled back.
+ *
+ * All statements bind; all that is read back is checked for length.
+ */
+#ifndef STORE_QUEUE_H
+#define STORE_QUEUE_H
+
+#include "core/mail/filter.h"
+#include "core/mail/logline.h"
+#include "core/mail/msg.h"
+#include "core/mail/outcome.h"
+#include "store/store.h"
+
+#define QUEUE_CHUNK_BYTES (256u * 1024)
+
+/* One piece of a body, at most QUEUE_CHUNK_BYTES; may come in earlier commits than its message
+ * (then it is an orphan until queue_accept, and swept at start). */
+int queue_put_chunk(struct store *s, int64_t message_id, unsigned seq, struct str bytes,
+                    struct err *err);
+/* The message and its recipients (state QUEUED, next_wall_ms as given). */
+int queue_accept(struct store *s, const struct message *m, const struct recipient *r, size_t n,
+                 struct err *err);
+/* An upload that was broken off: its chunks go. */
+int queue_drop_chunks(struct store *s, int64_t message_id, struct err *err);
+
+/* A due recipient with what the engine needs of its message. */
+struct queue_due {
+    struct recipient rcpt;
+    int64_t arrival_wall_ms;
+    uint64_t size_bytes;
+    enum msg_class class;
+    unsigned flags;
+    enum dsn_ret ret;
+    bool is_notified; /* a delay notice went out */
+    char reverse_path[ADDR_TEXT_MAX];
+    char envid[MSG_ENVID_MAX + 1];
+    char site[ADDR_DOMAIN_MAX + 1]; /* from the last try, or "" */
+};
+
+/*
+ * Recipients that may be tried (QUEUED, UNCONFIRMED) with next_wall_ms <= now, in order of
+ * (next_wall_ms, id), starting behind the pair (*after_next, *after_id) (0, 0 at first; moved on).
+ * Calls each; returns how many (0..limit) or an error. The row is borrowed for the call.
+ */
+int queue_due(struct store *s, int64_t now_wall_ms, int64_t *after_next, int64_t *after_id,
+              unsigned limit, void (*each)(void *arg, const struct queue_due *row), void *arg,
+              struct err *err);
+/* The next time something becomes due, or INT64_MAX. */
+int queue_next_due(struct store *s, int64_t *wall_ms, struct err *err);
+
+/* QUEUED or UNCONFIRMED to ACTIVE; *epoch is the claim's number. E_STATE when somebody else changed
+ * it (held, deleted, ...). site is remembered. */
+int queue_claim(struct store *s, int64_t rcpt_id, const char *site, unsigned *epoch,
+                struct err *err);
+/* The end of data is about to be sent (promise 3). E_STATE when the claim is not ours any more. */
+int queue_mark(struct store *s, int64_t rcpt_id, unsigned epoch, int64_t wall_ms, struct err *err);
+/* Back to QUEUED without an attempt (draining, the site turned out to be busy). */
+int queue_unclaim(struct store *s, int64_t rcpt_id, unsigned epoch, int64_t next_wall_ms,
+                  struct err *err);
+
+/* The outcome of an attempt: attempt row, recipient, counters and log line are one transaction. */
+struct queue_settle {
+    int64_t attempt_id; /* new, time-ordered; also the id of the log line */
+    int64_t rcpt_id, message_id;
+    unsigned epoch;
+    enum rcpt_state state; /* where it goes */
+    int64_t next_wall_ms;  /* with QUEUED, UNCONFIRMED, HELD */
+    int64_t start_wall_ms, duration_ms;
+    const struct delays *delays;
+    const struct outcome *outcome;
+    const char *site;
+    struct str log_line;   /* without date; borrowed */
+    struct str transcript; /* compressed, or empty; borrowed */
+    bool is_notified;      /* a delay notice goes out with this one */
+};
+/* E_STATE when the claim is not ours any more. *is_message_done: no recipient is left that is not
+ * final; the body was deleted and "removed" logged. */
+int queue_settle(struct store *s, const struct queue_settle *q, bool *is_message_done,
+                 struct err *err);
+/* Expiry without an attempt, and other ends that no attempt made: from QUEUED or UNCONFIRMED. Same
+ * effects as queue_settle; epoch is not looked at. */
+int queue_finish(struct store *s, const struct queue_settle *q, bool *is_message_done,
+                 struct err *err);
+
+/* At start: ACTIVE becomes QUEUED (no mark) or UNCONFIRMED (marked; next try not before
+ * unconfirmed_next_wall_ms); orphan chunks are swept; log lines that a crash left unwritten are written. */
+struct queue_recovered {
+    unsigned requeued, unconfirmed, orphans, log_lines;
+};
+int queue_recover(struct store *s, int64_t now_wall_ms, int64_t unconfirmed_next_wall_ms,
+                  struct queue_recovered *out, struct err *err);
+
+/* One message, without recipients. E_NOTFOUND. */
+int queue_message(struct store *s, int64_t message_id, struct message *out, struct err *err);
+/* Ids only grow: the largest that is stored, for the generator. */
+int queue_last_id(struct store *s, int64_t *out, struct err *err);
+
+struct queue_totals {
+    uint64_t by_state[RCPT_STATE_COUNT]; /* recipients */
+    uint64_t deferred;                   /* QUEUED with tries > 0 */
+    uint64_t messages;                   /* not done */
+    uint64_t bytes;                      /* of their bodies */
+    int64_t oldest_wall_ms;              /* arrival of the oldest not final; 0 = none */
+};
+int queue_totals(struct store *s, struct queue_totals *out, struct err *err);
+
+/* Verbs of the operator, in chunks. */
+enum queue_verb { QUEUE_RETRY, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_DELETE, QUEUE_VERB_COUNT };
+const char *queue_verb_name(enum queue_verb v);
+
+struct queue_bulk {
+    enum queue_verb verb;
+    const struct filter *filter; /* borrowed */
+    int64_t now_wall_ms;
+    int64_t job_id;     /* written to what is changed, so that undo can find it */
+    const char *reason; /* "" = none */
+    const char *who;    /* "uid 1000 from 192.0.2.1" */
+    bool is_dry_run;
+    /* moved on by each call: */
+    int64_t cursor;  /* recipient id: 0 at first */
+    bool is_done;
+    uint64_t seen, changed, skipped; /* skipped: matched, but not in a state for this verb */
+    int64_t oldest_wall_ms;
+};
+/* One chunk of at most limit rows that match. Changed recipients' ids are told, so that the engine
+ * can put them into its window or out of it; the new state and next try come with them. */
+int queue_bulk_step(struct store *s, struct queue_bulk *b, unsigned limit,
+                    void (*changed)(void *arg, int64_t rcpt_id, enum rcpt_state now,
+                                    int64_t next_wall_ms),
+                    void *arg, struct err *err);
+
+/* Who did what to how many (audit). */
+int queue_audit(struct store *s, int64_t id, int64_t wall_ms, const char *who, const char *verb,
+                const char *filter, const char *reason, uint64_t changed, struct err *err);
+
+/* Retention: finished recipients whose end is older than before_wall_ms, at most limit; messages go
+ * with their last recipient. Returns how many, or an error. */
+int queue_purge(struct store *s, int64_t before_wall_ms, unsigned limit, struct err *err);
+
+/* A log line that is no attempt: accepted, reject, removed. */
+int queue_log(struct store *s, int64_t id, int64_t wall_ms, struct str line, struct err *err);
+
+#endif

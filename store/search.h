@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC */
+/* Case-insensitive (ASCII) substring search over large text, vectorised where the CPU allows. */
+#ifndef STORE_SEARCH_H
+#define STORE_SEARCH_H
+
+#include "core/base/buf.h"
+
+struct needle {
+    char text[256]; /* lower case */
+    size_t n;
+    size_t rare; /* position of the octet that is least likely in a mail log */
+};
+
+void needle_init(struct needle *nd, struct str text); /* cut at 255 octets */
+/* Last occurrence that begins before end; SIZE_MAX = none. Empty needles match at the end. */
+size_t needle_rfind(const struct needle *nd, const char *p, size_t end);
+size_t needle_find(const struct needle *nd, const char *p, size_t n);
+
+#endif
