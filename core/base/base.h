@@ -14,12 +14,12 @@
 #include <string.h>
 #include <strings.h>
 
-#define NODISCARD          __attribute__((warn_unused_result))
-#define PRINTF_LIKE(f, a)  __attribute__((format(printf, f, a)))
-#define UNUSED             __attribute__((unused))
-#define CLEANUP(fn)        __attribute__((cleanup(fn)))
-#define ARRAY_LEN(a)       (sizeof(a) / sizeof((a)[0]))
-#define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
+#define NODISCARD                     __attribute__((warn_unused_result))
+#define PRINTF_LIKE(f, a)             __attribute__((format(printf, f, a)))
+#define UNUSED                        __attribute__((unused))
+#define CLEANUP(fn)                   __attribute__((cleanup(fn)))
+#define ARRAY_LEN(a)                  (sizeof(a) / sizeof((a)[0]))
+#define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
 /* A broken invariant: abort with the place. The queue is durable, so a restart loses nothing. Never
  * used on anything that a peer, an operator's file or the disk can cause. */

@@ -161,6 +161,7 @@ void buf_reserve(struct buf *b, size_t extra)
     while (cap < need)
         cap = cap > SIZE_MAX / 2 ? need : cap * 2;
     b->p = xrealloc(b->p, cap);
+    b->p[b->n] = '\0';
     b->cap = cap;
 }
 

@@ -14,10 +14,10 @@ struct str {
     size_t n;
 };
 
-#define STR(lit)     ((struct str){(lit), sizeof(lit) - 1})
-#define STR_NONE     ((struct str){NULL, 0})
+#define STR(lit) ((struct str){(lit), sizeof(lit) - 1})
+#define STR_NONE ((struct str){NULL, 0})
 /* For printf("%.*s", STR_ARG(s)). */
-#define STR_ARG(s)   (int)(s).n, (s).p
+#define STR_ARG(s) (int)(s).n, (s).p
 
 struct str str_of(const char *s); /* NULL is empty */
 bool str_eq(struct str a, struct str b);
@@ -50,7 +50,7 @@ struct buf {
 
 #define BUF_INIT ((struct buf){NULL, 0, 0})
 
-void buf_done(struct buf *b); /* frees, leaves BUF_INIT; fine on BUF_INIT */
+void buf_done(struct buf *b);  /* frees, leaves BUF_INIT; fine on BUF_INIT */
 void buf_clear(struct buf *b); /* n = 0, memory kept */
 void buf_reserve(struct buf *b, size_t extra);
 void buf_add(struct buf *b, const void *p, size_t n);

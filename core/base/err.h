@@ -23,8 +23,8 @@ enum err_code {
     E_DENIED,   /* not allowed, by the system or by us */
     E_DOWN,     /* the engine is not running */
     E_TIMEOUT,
-    E_NET,      /* socket trouble on this side */
-    E_STATE,    /* not legal in this state */
+    E_NET,   /* socket trouble on this side */
+    E_STATE, /* not legal in this state */
     E_CODE_COUNT
 };
 

@@ -12,7 +12,13 @@
 #include <stdarg.h>
 #include "core/base/base.h"
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_WARN,
+    LOG_LEVEL_NOTICE,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG
+};
 
 struct log {
     enum log_level level; /* lines above it are not made */
@@ -29,13 +35,19 @@ void log_write(const struct log *l, enum log_level level, const char *topic, con
     PRINTF_LIKE(4, 5);
 bool log_level_parse(const char *name, enum log_level *out);
 
+/* Whether a line of that level would be made: asked before its arguments are worked out. */
+static inline bool log_is_wanted(const struct log *l, enum log_level level)
+{
+    return l && l->level >= level;
+}
+
 #define log_error(l, topic, ...)  log_write(l, LOG_LEVEL_ERROR, topic, __VA_ARGS__)
 #define log_warn(l, topic, ...)   log_write(l, LOG_LEVEL_WARN, topic, __VA_ARGS__)
 #define log_notice(l, topic, ...) log_write(l, LOG_LEVEL_NOTICE, topic, __VA_ARGS__)
 #define log_info(l, topic, ...)   log_write(l, LOG_LEVEL_INFO, topic, __VA_ARGS__)
 #define log_debug(l, topic, ...)                                                                   \
     do {                                                                                           \
-        if ((l) && (l)->level >= LOG_LEVEL_DEBUG)                                                  \
+        if (log_is_wanted(l, LOG_LEVEL_DEBUG))                                                     \
             log_write(l, LOG_LEVEL_DEBUG, topic, __VA_ARGS__);                                     \
     } while (0)
 

@@ -22,7 +22,7 @@ struct map {
 };
 
 void map_init(struct map *m, uint64_t seed);
-void map_done(struct map *m); /* frees keys, not values */
+void map_done(struct map *m);                       /* frees keys, not values */
 void *map_get(const struct map *m, struct str key); /* NULL when absent */
 /* Insert or replace; returns the value that was there before, or NULL. value is not NULL. */
 void *map_put(struct map *m, struct str key, void *value);

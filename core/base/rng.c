@@ -72,12 +72,10 @@ int64_t rng_jitter(struct rng *r, int64_t value, int percent)
         percent = 100;
 
     int64_t span = value / 100 * percent + value % 100 * percent / 100;
-    int64_t low = value - span;
-    int64_t out;
+    /* Unsigned, because twice the span may be more than an int64 holds. */
+    uint64_t out = (uint64_t)(value - span) + rng_below(r, (uint64_t)span * 2 + 1);
 
-    if (__builtin_add_overflow(low, (int64_t)rng_below(r, (uint64_t)span * 2 + 1), &out))
-        return INT64_MAX;
-    return out;
+    return out > INT64_MAX ? INT64_MAX : (int64_t)out;
 }
 
 void rng_bytes(void *out, size_t n)
