@@ -29,6 +29,8 @@ const char *endpoint_text(const struct endpoint *e, char out[300]);
 enum from_policy { FROM_USER, FROM_ALWAYS_SENDER };
 enum tls_level { TLS_LEVEL_NONE, TLS_LEVEL_OPPORTUNISTIC, TLS_LEVEL_REQUIRED, TLS_LEVEL_VERIFIED };
 enum auth_mech { AUTH_AUTO, AUTH_NONE, AUTH_PLAIN, AUTH_LOGIN };
+/* Whose AD bit is believed: with AUTO that of resolvers on a loopback address only. */
+enum dns_trust { DNS_TRUST_AUTO, DNS_TRUST_NO, DNS_TRUST_YES };
 const char *tls_level_name(enum tls_level l);
 const char *auth_mech_name(enum auth_mech m);
 
@@ -79,6 +81,7 @@ struct conf {
     /* [dns] */
     struct endpoint dns[CONF_ADDRS_MAX];
     size_t dns_n; /* 0 = the system's */
+    enum dns_trust dns_trust_ad;
     /* [delivery] */
     int relay; /* delivery.mode = relay NAME: index; -1 = direct */
     uint16_t port;
@@ -133,6 +136,9 @@ const char *conf_explain(const char *key);
 /* Relay for a message to that domain from that reverse-path, or -1 for direct. Most specific first:
  * sender address, sender domain, recipient domain, then delivery.mode. */
 int conf_route(const struct conf *c, const char *domain, const char *reverse_path);
+/* The [destination] of a recipient domain, or of its site, or NULL: the domain's own goes first. */
+const struct destination_conf *conf_destination(const struct conf *c, const char *domain,
+                                                const char *site);
 
 /* Paths below the store: returns new (free). */
 char *conf_submit_socket(const struct conf *c);
