@@ -2,7 +2,7 @@
 /*
  * Identifiers: 63 bits, time-ordered, made by several nodes without asking each other.
  * milliseconds since 2020-01-01 (41 bits) | node (8 bits) | sequence (14 bits).
- * The text form (queue id) is 13 characters of a vowel-free base 32, so that it sorts like the
+ * The text form (queue id) is 13 characters of a vowel-free base 31, so that it sorts like the
  * number and cannot spell words: what is logged, shown and typed.
  */
 #ifndef MAIL_ID_H

@@ -11,7 +11,9 @@
  *                 │ ├─ lifetime over ────┼────────► EXPIRED
  *               HELD└─ operator ─────────┴────────► BOUNCED, DELETED
  *
- * The legal transitions are the table in msg.c, and nothing else changes a state.
+ * An UNCONFIRMED recipient is also claimed as it is, late; a HELD one still grows old (EXPIRED); an
+ * operator's undo takes BOUNCED and DELETED back to what they were. The legal transitions are the
+ * table in msg.c, and nothing else changes a state.
  */
 #ifndef MAIL_MSG_H
 #define MAIL_MSG_H

@@ -84,6 +84,8 @@ struct outcome {
     struct tls_facts tls;
     unsigned conn_use; /* transactions on this connection, this one included */
     int64_t retry_after_ms; /* the server's own "try again in", 0 = none said */
+    char tag[24]; /* a cause that no code or errno tells: "null-mx", "loop", "no-mechanism",
+                     "not-offered", "SERVFAIL", "expired"; "" = none */
 };
 
 const char *outcome_class_name(enum outcome_class c); /* "delivered", "deferred", ... */
@@ -96,19 +98,34 @@ const char *tls_state_name(enum tls_state s);
 /* An empty outcome of a stage. */
 void outcome_init(struct outcome *o, enum outcome_class class, enum stage stage);
 
-/* A reply from the server: class by its first digit (RFC 5321 4.2.1), with the exceptions of
- * reference: 552 at RCPT is 452 (4.5.3.1.10), 421 never fails for good (3.8), the basic code wins
- * over an enhanced code of another class, anything outside 2..5 is a protocol error, 4.5.0. */
+/* A reply from the server: class by its first digit (RFC 5321 4.2.1), with these exceptions: 552 at
+ * RCPT is 452 (4.5.3.1.10), 421 never fails for good (3.8), a refusal of AUTH or STARTTLS is about
+ * the session and defers, so does one of RSET or QUIT; the basic code wins over an enhanced code of
+ * another class; anything outside 2..5, or an intermediate reply where a final one is due, is a
+ * protocol error, 4.5.0. code and text stay as the server sent them. "try again in N minutes" in the
+ * text of a deferral sets retry_after_ms. */
 void outcome_from_reply(struct outcome *o, enum stage stage, int code, struct str enhanced,
                         struct str text);
 
 /* A local or network failure at connect time or later: sets errno text ("Connection timed out"),
- * enhanced 4.4.1 (or 4.4.2 when broken after the greeting). Always deferred. */
+ * enhanced 4.4.1 (4.4.2 once the connection stood; 4.3.0, disk full 4.3.1, at STAGE_LOCAL). sys 0 is
+ * an orderly close by the peer, taken as ECONNRESET. Always deferred: a loss after the end of data
+ * is made OUTCOME_UNCONFIRMED by the caller, who knows that it was sent. */
 void outcome_from_errno(struct outcome *o, enum stage stage, int sys);
 
-/* A DNS failure: NXDOMAIN fails (5.1.2); TEMP and malformed answers defer (4.4.3). what is "MX" ... */
+/* A DNS failure: NXDOMAIN fails (5.1.2), NODATA fails (5.4.4); TEMP and malformed answers defer
+ * (4.4.3). what is "MX" ... */
 void outcome_from_dns(struct outcome *o, enum dns_status status, const char *what,
                       const char *name);
+/* The same from an answer: its rcode or time-out becomes the tag ("SERVFAIL", "timeout"). */
+void outcome_from_answer(struct outcome *o, const struct dns_answer *a, const char *what,
+                         const char *name);
+/* Put our own sentence into o->text. */
+void outcome_say(struct outcome *o, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* "ETIMEDOUT" and "Connection timed out", the same on every C library. Static. */
+const char *outcome_errno_name(int sys);
+const char *outcome_errno_text(int sys);
 
 /* The signature by which equal causes group: "rcpt 550 5.1.1", "connect ETIMEDOUT",
  * "dns NXDOMAIN", "auth no-mechanism", at most 47 characters. */
