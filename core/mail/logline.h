@@ -34,8 +34,13 @@ void logline_reject(struct buf *out, const char *stage, const char *client, cons
                     const char *helo);
 /* "QID: removed". */
 void logline_removed(struct buf *out, int64_t message_id);
-/* "host mxhelmd[pid]: line" with the syslog date before it: the whole line as a file would hold it. */
+/* "Nov 24 08:02:14 host mxhelmd/smtp: line": the whole line as a file would hold it. The component is
+ * the part of Postfix that writes such lines (smtp, smtpd, qmgr), by which log tools select. */
 void logline_syslog(struct buf *out, int64_t wall_ms, const char *hostname, struct str line);
+/* The value of a field before the text in parentheses: "to", "relay", "dsn", "status" ...; without
+ * its angle brackets. Quoted local parts are stepped over, so no address can look like a field. For
+ * delivery and "from=" lines; a NOQUEUE line has its fields behind free text. */
+bool logline_field(struct str line, const char *name, struct str *value);
 /* Which status a stored line has: reads "status=X" and "NOQUEUE: reject". */
 enum log_status logline_status(struct str line);
 

@@ -15,7 +15,7 @@
 #define ROUTE_TARGETS_MAX 10 /* addresses tried in one attempt */
 
 struct route_host {
-    char name[DNS_NAME_MAX + 1]; /* "" only for a literal */
+    char name[DNS_NAME_MAX + 1]; /* an address literal as it is written: "[192.0.2.1]" */
     uint16_t preference;
     bool is_implicit; /* no MX: the domain's own address */
     const char *skipped; /* static: why it is not used, or NULL */
@@ -48,8 +48,13 @@ enum route_verdict route_from_mx(const char *domain, const struct dns_answer *mx
                                  const struct route_self *self, struct rng *rng, struct route *out,
                                  struct outcome *why);
 
+/* The route of an address literal, "[192.0.2.1]" or "[ipv6:2001:db8::1]" (addr.ascii): no MX is
+ * looked up (RFC 5321 5.1), *ip is the one target. False when it is no literal. */
+bool route_from_literal(const char *ascii, struct route *out, struct ip *ip);
+
 /* The site of a route: what groups destinations that share servers. A stable text made of the
- * lowest-preference hosts, sorted ("mx1.example.com+mx2.example.com", cut with a hash when long). */
+ * lowest-preference hosts in use, sorted ("mx1.example.com+mx2.example.com", cut with a hash when
+ * long); "" when no host is in use. */
 void route_site(const struct route *r, char out[DNS_NAME_MAX + 1]);
 
 struct target {
@@ -64,8 +69,9 @@ struct targets {
 
 /*
  * Add the addresses of one host behind those that are there, A and AAAA interleaved with prefer_v6
- * deciding the first. Loopback, 0.0.0.0, multicast and our own listening addresses are not added
- * unless allowed; returns how many were left out so, *why (static) says the last reason.
+ * deciding the first. a and aaaa may be NULL. An address that is already there is not added again.
+ * 0.0.0.0, multicast and our own listening addresses are never added, loopback (then also our own)
+ * only when allowed; returns how many were left out so, *why (static) says the last reason.
  */
 size_t route_add_targets(struct targets *out, size_t host, const struct dns_answer *a,
                          const struct dns_answer *aaaa, bool prefer_v6, bool allow_loopback,
