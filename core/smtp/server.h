@@ -57,12 +57,18 @@ struct smtp_server_ops {
     bool (*rcpt)(void *arg, const struct smtp_envelope *e, const struct smtp_server_rcpt *r,
                  struct smtp_answer *a);
     bool (*data)(void *arg, const struct smtp_envelope *e, struct smtp_answer *a);
-    /* Content without dot stuffing, in pieces as they come, borrowed for the call. */
+    /* Content without dot stuffing, in pieces as they come, borrowed for the call. Every line ends
+     * with CR LF. */
     void (*body)(void *arg, struct str bytes);
+    /* The message is complete, and the owner's from here on: no abort follows. e is borrowed for the
+     * call; read it when smtp_server_answer comes later. */
     void (*end)(void *arg, const struct smtp_envelope *e);
-    /* The transaction is dropped: RSET, a new EHLO, a refused content, the end of the session. */
+    /* The transaction is dropped: RSET, a new EHLO, a refused content, the end of the session.
+     * Exactly one of end and abort is called after mail returned true. */
     void (*abort)(void *arg);
-    /* Something was refused; for the log. stage "MAIL", "RCPT", "DATA", "END-OF-MESSAGE", "CONNECT". to is "" before RCPT. */
+    /* Something was refused, by the machine, by one of the callbacks above or by
+     * smtp_server_answer; for the log. stage "MAIL", "RCPT", "DATA", "END-OF-MESSAGE", "CONNECT".
+     * to is "" before RCPT. */
     void (*rejected)(void *arg, const char *stage, const struct smtp_answer *a,
                      const struct smtp_envelope *e, const char *to);
 };
@@ -70,7 +76,8 @@ struct smtp_server_ops {
 struct smtp_server; /* opaque */
 
 /* Returns new (free with smtp_server_free); limits and ops are borrowed for its life, hostname too.
- * is_local: over the Unix socket. The greeting is in the output at once. */
+ * The greeting is in the output at once. rejected and abort may be NULL, and body. An answer with
+ * code 421 ends the session. Callbacks must not free the server. */
 struct smtp_server *smtp_server_new(const char *hostname, const struct smtp_server_limits *limits,
                                     const struct smtp_server_ops *ops, void *arg,
                                     int64_t now_mono_ms);
