@@ -246,7 +246,8 @@ const char *text_duration(int64_t ms, char out[16])
 const char *text_time_utc(int64_t wall_ms, char out[32])
 {
     int64_t days = floor_div(wall_ms, DAY_MS), year;
-    int64_t ms = wall_ms - days * DAY_MS;
+    /* Not wall_ms - days * DAY_MS: the first day of all begins before INT64_MIN. */
+    int64_t ms = (wall_ms % DAY_MS + DAY_MS) % DAY_MS;
     int month, day;
 
     date_of_days(days, &year, &month, &day);
