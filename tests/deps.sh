@@ -38,6 +38,7 @@ zlib1g-dev
 '
 
 say() { printf 'deps: %s\n' "$*" >&2; }
+one_line() { printf '%s\n' "$1" | tr '\n' ' '; }
 
 missing() {
     # The status is asked for, because a removed package is still known by name.
@@ -51,7 +52,7 @@ missing() {
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
     say 'no dpkg here. Install what these Debian packages hold, then build with meson:'
-    say $PACKAGES
+    say "$(one_line "$PACKAGES")"
     exit 1
 fi
 
@@ -66,7 +67,7 @@ as_root=
 if [ "$(id -u)" != 0 ]; then
     if ! command -v sudo >/dev/null 2>&1; then
         say 'missing, and this is neither root nor a machine with sudo. As root, run:'
-        say "apt-get install --no-install-recommends $(echo $wanted)"
+        say "apt-get install --no-install-recommends $(one_line "$wanted")"
         exit 1
     fi
     as_root=sudo
@@ -94,11 +95,11 @@ install() {
         -o DPkg::Lock::Timeout=300 install --no-install-recommends $wanted
 }
 
-say "installing $(echo $wanted)"
+say "installing $(one_line "$wanted")"
 # The lists on the machine may do; only when they do not are they fetched.
 if ! install >/dev/null 2>&1; then
     $as_root apt-get -q update >&2
     install >&2
 fi
 left=$(missing)
-[ -z "$left" ] || { say "still missing: $(echo $left)"; exit 1; }
+[ -z "$left" ] || { say "still missing: $(one_line "$left")"; exit 1; }

@@ -59,14 +59,17 @@ quietly configure || give_up 'meson setup failed'
 quietly ninja -C "$build" || give_up 'the build failed'
 
 rm -f "$build/meson-logs/testlog.json"
-set -f
 if [ $# -gt 0 ]; then
     names=$(chosen_tests "$@")
     [ -n "$names" ] || give_up "no test matches: $*"
-    # shellcheck disable=SC2086 # a list
-    meson test -C "$build" --no-rebuild -t 2 $names >"$log" 2>&1
+    set -f
+    IFS='
+'
+    # shellcheck disable=SC2086 # a list, of names that may hold blanks
+    set -- $names
 else
-    meson test -C "$build" --no-rebuild -t 2 --no-suite bench --no-suite long >"$log" 2>&1
+    set -- --no-suite bench --no-suite long
 fi
+meson test -C "$build" --no-rebuild -t 2 "$@" >"$log" 2>&1
 status=$?
 python3 tests/summary.py "$build/meson-logs/testlog.json" "$status"

@@ -51,7 +51,7 @@ LIBRARIES = [
     (r"curl/.*",                            ["core/net/https.c"]),
     (r"jansson\.h",                         ["core/ctl/", "tui/"]),
     (r"(ncursesw/)?(n?curses|panel|term)\.h", ["tui/term.c"]),
-    (r"idn2\.h",                            ["core/mail/addr.c"]),
+    (r"idn2\.h",                            ["core/mail/domain.c"]),
     (r"ini\.h",                             ["core/mail/conf.c", "tui/theme.c"]),
     (r"zlib\.h",                            ["store/", "core/engine/", "core/net/"]),
 ]
@@ -89,6 +89,7 @@ PATHS_ALLOWED = {}
 SPDX = "SPDX-License-Identifier: ISC"
 CODE = ["core", "store", "tui"]
 TREE = ["core", "store", "tui", "tests", "themes", ".ci"]
+ROOT_FILES = ["meson.build", "meson_options.txt", "README.md", "CHANGELOG.md"]
 # --------------------------------------------------------------------------------------------------
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
@@ -262,15 +263,15 @@ def header_alone(root, path, cc):
 
 
 def files_of(root):
-    """Paths of the tree, from the root, without what git ignores by .gitignore's plain names."""
+    """Paths of the tree, from the root, those included that git does not know yet."""
     for top in TREE:
         for folder, folders, names in os.walk(os.path.join(root, top)):
             folders[:] = sorted(f for f in folders if f != "__pycache__")
             for name in sorted(names):
                 if not name.endswith((".swp", "~", ".pyc", ".o")):
                     yield os.path.relpath(os.path.join(folder, name), root)
-    for name in sorted(os.listdir(root)):
-        if os.path.isfile(os.path.join(root, name)) and not name.startswith("core."):
+    for name in ROOT_FILES:
+        if os.path.isfile(os.path.join(root, name)):
             yield name
 
 
@@ -359,7 +360,7 @@ def snippets():
 GOOD = {
     "core/base/clock.c": HEAD + "#include <time.h>\nlong f(void)\n{\n    return time(NULL);\n}\n",
     "core/base/buf.h": HEAD + "#ifndef B\n#define B\n#include <stddef.h>\n#endif\n",
-    "core/mail/addr.c": HEAD + '#include <idn2.h>\n#include "core/base/buf.h"\n'
+    "core/mail/domain.c": HEAD + '#include <idn2.h>\n#include "core/base/buf.h"\n'
                         '#include "core/mail/x.h"\n',
     "core/mail/x.h": HEAD + '#ifndef X\n#define X\n#include "core/base/buf.h"\n'
                      "struct p { int time; };\n#endif\n",
