@@ -13,8 +13,9 @@
 #define HEADER_BYTES_MAX (256u * 1024) /* a header larger than that is refused */
 #define LINE_BYTES_MAX   998           /* RFC 5322 2.1.1, without CRLF */
 
-/* Next field of *rest: name, body (folded, without the final CRLF), whole (with it). False at the
- * end of the header; *rest is then at the empty line or end. A line that is no field ends it too. */
+/* Next field of *rest: name, body (folded, without blanks around it and the final CRLF), whole (with
+ * everything). False at the end of the header; *rest is then at the empty line or end. A line that is
+ * no field ends it too. */
 bool header_next(struct str *rest, struct str *name, struct str *body, struct str *whole);
 /* Body of the first field of that name, or false. */
 bool header_find(struct str header, const char *name, struct str *body);
@@ -23,6 +24,7 @@ bool header_find(struct str header, const char *name, struct str *body);
 void header_decode(struct str body, char *out, size_t size);
 /* Number of Received fields: the hop count (RFC 5321 6.3). */
 unsigned header_hops(struct str header);
+/* First field of each kind, decoded; "" when there is none. */
 void header_digest(struct str header, struct msg_digest *out);
 
 struct header_facts {
@@ -39,17 +41,26 @@ struct header_facts {
 
 /*
  * Append the stored form of the header (everything up to and with the empty line) to out:
- * a Received of ours on top, then the given fields without Bcc, then what was missing.
+ * a Received of ours on top, then the given fields without Bcc, Resent-Bcc and Return-Path
+ * (RFC 5321 4.4), then what was missing: a Date, Message-ID or From that is empty is missing. Lines
+ * over LINE_BYTES_MAX are folded where they have a blank.
  * header must end with the empty line's CRLF; if it holds none at all (a body without header), an
  * empty header is assumed and *body_at is 0, else *body_at is where the body starts in header.
  * Returns false and a static *why when the header is not one that may be sent on
- * (over HEADER_BYTES_MAX, more than max_hops Received: "5.4.6", two From or Message-ID is allowed here).
+ * (over HEADER_BYTES_MAX: "5.3.4"; more than max_hops Received: "5.4.6"; a line that is too long and
+ * cannot be folded: "5.6.0"; two From or Message-ID is allowed here). Then out is as it was.
  */
 bool header_submit(struct str header, const struct header_facts *f, unsigned max_hops,
                    struct buf *out, size_t *body_at, const char **why, const char **enhanced);
 
-/* Addresses of To, Cc, Bcc for `sendmail -t`: calls back with each address-spec; false and *why on
- * a field that does not parse (RFC 5322 3.4: groups, comments, quoted names, routes). */
+/* For fields of our own: append a word behind a blank, or on a new line when the line would become
+ * longer than 78 columns (RFC 5322 2.1.1). *column is where the line is; start with the name's. */
+void header_fold_word(struct buf *out, size_t *column, struct str word);
+
+/* Addresses of To, Cc, Bcc for `sendmail -t`: calls back with each address-spec, without comments,
+ * route and folding, borrowed until the callback returns; a name without "@domain" is given as it is.
+ * False and *why (static) on a field that does not parse (RFC 5322 3.4, 4.4: groups, comments, quoted
+ * names, routes); the addresses before the fault have then been given. */
 bool header_each_recipient(struct str header, void (*each)(void *arg, struct str address),
                            void *arg, const char **why);
 /* The same for one field's body. */

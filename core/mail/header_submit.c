@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a submission server may repair (RFC 6409 8), and the trace field that RFC 5321 4.4 asks for.
+ * One pass over the given fields. What a client said (its EHLO name) becomes part of a field of
+ * ours, so it is reduced to the characters that a domain or an address literal can have.
+ */
+#include "core/mail/date.h"
+#include "core/mail/header.h"
+
+static void add_word(struct buf *out, size_t *column, const char *word)
+{
+    header_fold_word(out, column, str_of(word));
+}
+
+/* The EHLO name: a hostile one must not open a comment or end the field. */
+static const char *clean_helo(const char *helo, char out[ADDR_DOMAIN_MAX + 1])
+{
+    size_t n = 0;
+
+    for (; helo[n] && n < ADDR_DOMAIN_MAX; n++) {
+        bool is_fine = (helo[n] >= 'a' && helo[n] <= 'z') || (helo[n] >= 'A' && helo[n] <= 'Z') ||
+                       (helo[n] >= '0' && helo[n] <= '9') || strchr(".-_:[]", helo[n]);
+        out[n] = '?';
+        if (is_fine)
+            out[n] = helo[n];
+    }
+    out[n] = '\0';
+    return out;
+}
+
+static void add_received(struct buf *out, const struct header_facts *f)
+{
+    char helo[ADDR_DOMAIN_MAX + 1], word[ADDR_TEXT_MAX + 8], date[40];
+    size_t column = strlen("Received:");
+
+    buf_add_z(out, "Received:");
+    if (f->client_ip[0]) {
+        add_word(out, &column, "from");
+        add_word(out, &column, f->helo[0] ? clean_helo(f->helo, helo) : "unknown");
+        snprintf(word, sizeof(word), "([%s%s])", strchr(f->client_ip, ':') ? "IPv6:" : "",
+                 f->client_ip);
+        add_word(out, &column, word);
+    }
+    add_word(out, &column, "by");
+    add_word(out, &column, f->hostname);
+    add_word(out, &column, "(mxhelm)");
+    add_word(out, &column, "with");
+    add_word(out, &column, f->with);
+    add_word(out, &column, "id");
+    if (f->for_address[0]) {
+        add_word(out, &column, f->queue_id);
+        add_word(out, &column, "for");
+        snprintf(word, sizeof(word), "<%s>;", f->for_address);
+    } else {
+        snprintf(word, sizeof(word), "%s;", f->queue_id);
+    }
+    add_word(out, &column, word);
+    buf_printf(out, "\r\n\t%s\r\n", date_rfc5322(f->wall_ms, date));
+}
+
+/* Where to fold a line over LINE_BYTES_MAX: the last blank within the limit that has something before
+ * and behind it, or 0. */
+static size_t fold_position(struct str line)
+{
+    for (size_t i = LINE_BYTES_MAX + 1 < line.n ? LINE_BYTES_MAX : line.n - 2; i > 0; i--) {
+        if ((line.p[i] != ' ' && line.p[i] != '\t') || line.p[i + 1] == ' ' ||
+            line.p[i + 1] == '\t')
+            continue;
+        return str_trim(str_sub(line, 0, i)).n ? i : 0;
+    }
+    return 0;
+}
+
+/* Append a field, its lines folded to LINE_BYTES_MAX; false when one cannot be. */
+static bool add_field(struct buf *out, struct str whole)
+{
+    while (whole.n) {
+        size_t lf = str_find(whole, '\n');
+        struct str line = str_sub(whole, 0, lf + 1);
+        size_t end = line.n;
+
+        whole = str_sub(whole, lf + 1, whole.n);
+        while (end && (line.p[end - 1] == '\n' || line.p[end - 1] == '\r'))
+            end--;
+        line = str_sub(line, 0, end);
+        while (line.n > LINE_BYTES_MAX) {
+            size_t at = fold_position(line);
+            if (!at)
+                return false;
+            buf_add_str(out, str_sub(line, 0, at));
+            buf_add_z(out, "\r\n");
+            line = str_sub(line, at, line.n);
+        }
+        buf_add_str(out, line);
+        buf_add_z(out, "\r\n");
+    }
+    return true;
+}
+
+struct found {
+    bool date, message_id, from;
+};
+
+/* Whether the field stays; notes what it is. */
+static bool keep_field(struct str name, struct str body, struct found *found)
+{
+    if (str_ieq_z(name, "Bcc") || str_ieq_z(name, "Resent-Bcc") || str_ieq_z(name, "Return-Path"))
+        return false;
+
+    bool *is_found = str_ieq_z(name, "Date")         ? &found->date
+                     : str_ieq_z(name, "Message-ID") ? &found->message_id
+                     : str_ieq_z(name, "From")       ? &found->from
+                                                     : NULL;
+    if (is_found && body.n)
+        *is_found = true;
+    return !is_found || body.n;
+}
+
+static void add_missing(struct buf *out, const struct header_facts *f, const struct found *found)
+{
+    char date[40];
+
+    if (!found->date)
+        buf_printf(out, "Date: %s\r\n", date_rfc5322(f->wall_ms, date));
+    if (!found->message_id)
+        buf_printf(out, "Message-ID: <%s.%016llx@%s>\r\n", f->queue_id,
+                   (unsigned long long)f->random, f->hostname);
+    if (!found->from && f->from_default[0])
+        buf_printf(out, "From: %s\r\n", f->from_default);
+}
+
+bool header_submit(struct str header, const struct header_facts *f, unsigned max_hops,
+                   struct buf *out, size_t *body_at, const char **why, const char **enhanced)
+{
+    struct str rest = header, name, body, whole;
+    struct found found = {0};
+    size_t start = out->n, used = 0;
+    unsigned hops = 0;
+
+    *why = NULL;
+    add_received(out, f);
+    while (!*why && header_next(&rest, &name, &body, &whole)) {
+        used += whole.n;
+        if (str_ieq_z(name, "Received"))
+            hops++;
+        if (used > HEADER_BYTES_MAX) {
+            *why = "the header of the message is larger than 256 KiB";
+            *enhanced = "5.3.4";
+        } else if (hops > max_hops) {
+            *why = "the message has passed too many servers: it goes round in a loop";
+            *enhanced = "5.4.6";
+        } else if (keep_field(name, body, &found) && !add_field(out, whole)) {
+            *why = "a line of the header is longer than 998 octets";
+            *enhanced = "5.6.0";
+        }
+    }
+    if (*why) {
+        buf_truncate(out, start);
+        return false;
+    }
+    add_missing(out, f, &found);
+    buf_add_z(out, "\r\n");
+    /* The empty line belongs to the header; a line that is no field is the body's first. */
+    *body_at = header.n - rest.n + (str_starts(rest, STR("\r\n")) ? 2 : 0);
+    return true;
+}
