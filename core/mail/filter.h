@@ -11,8 +11,10 @@
  * to: from: match part of the address, or the whole domain when they begin with "@"; domain: site:
  * relay: cause: owner: match the whole (a "*" in it matches any run); state: status: code: dsn: id:
  * are exact (dsn:4.7 and code:4 match as prefixes); age: next: take durations, size: sizes, since:
- * a time; has:escapes. A text without ":" (or with an unknown word that no mail would use, such as a
- * URL) matches anywhere, ASCII case folded.
+ * a time; has:escapes. Without a comparison age: and size: are at least, next: is at most, since: is
+ * from then on. A text without ":" (or where a word cannot stand before it: "http://...", "[::1]:25")
+ * matches anywhere, ASCII case folded; any other unknown word is an error, because it would find
+ * nothing. What is in quotes from its first character is text, always.
  */
 #ifndef MAIL_FILTER_H
 #define MAIL_FILTER_H
