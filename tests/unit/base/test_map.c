@@ -153,6 +153,7 @@ static void hash_depends_on_the_seed_and_on_every_byte(void **state)
 
     assert_true(map_hash((struct str){key, n}, 7) == first);
     assert_false(map_hash((struct str){key, n}, 8) == first);
+    assert_false(map_hash(STR("a"), 7) == map_hash(STR("a\0"), 7));
     for (size_t i = 0; i < n; i++) {
         assert_false(map_hash((struct str){key, i}, 7) == first);
         key[i] ^= 1;
