@@ -4,9 +4,10 @@
  * and time go in, bytes, deadlines and events come out. It knows no socket, no clock, no TLS
  * library. The same machine serves delivery, the relay, checks and tests.
  *
- * The driver's loop: after every call that gives it something (connected, input, tls_done, begin,
- * body, release, timeout, closed), first pull events with smtp_client_next until SMTP_CLIENT_WAIT,
- * then send what smtp_client_output holds, then set a timer to smtp_client_deadline.
+ * The driver's loop: after every call that gives it something (connected, input, lost, tls_done,
+ * begin, body, release, abandon, quit, timeout, sent), first pull events with smtp_client_next until
+ * SMTP_CLIENT_WAIT, then send what smtp_client_output holds, then set a timer to
+ * smtp_client_deadline.
  *
  * A transaction: begin → (RCPT events) → NEED_BODY: give the content by smtp_client_body, last
  * piece marked → AT_END: everything but the last block (at most 64 KiB) is out, and the machine
@@ -36,7 +37,7 @@ struct smtp_client_conf {
     const char *ip;
     uint16_t port;
     enum tls_level tls;
-    bool is_implicit_tls; /* the driver handshakes before the greeting */
+    bool is_implicit_tls; /* START_TLS comes at once after smtp_client_connected */
     enum auth_mech auth;
     const char *user, *password; /* NULL without authentication */
     const struct smtp_timeouts *timeouts;
@@ -69,8 +70,9 @@ enum smtp_client_event {
     SMTP_CLIENT_NEED_BODY, /* 354 came: call smtp_client_body; comes again when it can take more */
     SMTP_CLIENT_AT_END,    /* the last block is held: make the mark durable, then release */
     SMTP_CLIENT_DONE,      /* notice.outcome is for every recipient that is not settled */
-    SMTP_CLIENT_CLOSED     /* the session is over: notice.outcome says why. Every transaction in
-                              flight had its DONE before. Close the connection. */
+    SMTP_CLIENT_CLOSED     /* the session is over: notice.outcome says why, class DELIVERED after an
+                              orderly QUIT. Every transaction in flight had its DONE before. Close
+                              the connection; what the output still holds (a QUIT) may be flushed. */
 };
 
 struct smtp_client_notice {
@@ -78,7 +80,9 @@ struct smtp_client_notice {
     size_t rcpt;
     const struct outcome *outcome; /* borrowed until the next call */
     bool is_site_failure; /* with DONE and CLOSED: the trouble is the host, not this mail: try the
-                             next host with the same recipients */
+                             next host with the same recipients. Never with UNCONFIRMED, and not with
+                             CLOSED when a used connection was closed while it was idle. A DONE of
+                             this kind at stage MAIL with conn_use > 1 is such a close seen late. */
 };
 
 struct smtp_client; /* opaque */
@@ -114,6 +118,8 @@ void smtp_client_quit(struct smtp_client *s, int64_t now_mono_ms);
 enum smtp_client_event smtp_client_next(struct smtp_client *s, struct smtp_client_notice *n);
 /* Bytes to send: borrowed until the next call. */
 struct str smtp_client_output(const struct smtp_client *s);
+/* n bytes of the output were handed to the system, as soon as they were: a reply to what was not
+ * sent is a protocol error, and a loss before the last block was touched is no "unconfirmed". */
 void smtp_client_sent(struct smtp_client *s, size_t n, int64_t now_mono_ms);
 /* mono ms, INT64_MAX = none. */
 int64_t smtp_client_deadline(const struct smtp_client *s);

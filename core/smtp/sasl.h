@@ -7,8 +7,8 @@
 #include "core/mail/conf.h"
 
 /* Choose among the offered ("PLAIN LOGIN CRAM-MD5", as in the EHLO line). PLAIN and LOGIN only under
- * TLS. AUTH_NONE when nothing fits: *why is then the sentence of the client's document, "SASL
- * authentication failed; ... no compatible authentication mechanisms ...", without the host. */
+ * TLS. AUTH_NONE when nothing fits: *why is then static, what the client's document says behind
+ * "SASL authentication failed; server HOST[IP]". */
 enum auth_mech sasl_choose(enum auth_mech wanted, struct str offered, bool is_tls, const char **why);
 void sasl_plain(struct buf *out, const char *user, const char *password); /* base64 of RFC 4616 */
 void base64_encode(struct buf *out, struct str s);
