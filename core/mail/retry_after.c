@@ -94,7 +94,7 @@ static int64_t duration_in(struct str s)
 {
     static const char *const introductions[] = {"in ", "after ", "for ", "wait ", "least "};
     for (size_t at = 0; at < s.n; at++) {
-        if (at > 0 && is_alpha(s.p[at - 1]))
+        if (at > 0 && !memchr(" (:,;", s.p[at - 1], 5)) /* not the tail of a word or URL */
             continue;
         for (size_t i = 0; i < ARRAY_LEN(introductions); i++) {
             struct str intro = str_of(introductions[i]);

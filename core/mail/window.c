@@ -55,9 +55,9 @@ bool window_failure(struct window *w, int64_t now_mono_ms, int64_t dead_for_ms)
     w->failure += share;
     if (w->failure >= WHOLE) {
         w->failure = 0;
+        w->success = 0;
         w->size = w->size - 1 > 1 ? w->size - 1 : 1;
     }
-    w->success = 0;
     return false;
 }
 
