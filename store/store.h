@@ -33,8 +33,8 @@ int store_begin(struct store *s, struct err *err);
 int store_commit(struct store *s, struct err *err);
 void store_rollback(struct store *s);
 
-/* For the fault tests: the Nth write to disk from now on fails with SQLITE_FULL/IOERR (0 = never).
- * Costs one comparison. */
+/* For the fault tests: the Nth writing statement or commit from now on fails as a full disk or an
+ * I/O error would, and so does every later one, until it is called with 0. Costs one comparison. */
 void store_fail_after(struct store *s, int64_t n, bool is_full);
 
 #endif

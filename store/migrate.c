@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The schema, as a list of steps by PRAGMA user_version. A step is never edited once it was
+ * released: a change is a new step at the end. README.md draws the picture.
+ */
+#include "store/store_private.h"
+
+/*
+ * Step 1. Times are wall ms. Texts are never NULL.
+ *
+ * Every index of recipient is partial over what is not final (finished=0): mail that goes out at
+ * the first try touches pages that are small and hot, and the days of finished rows that are kept
+ * are in no index at all. There is none on recipient(message), attempt(recipient): a message knows
+ * the range of its recipients' ids, a recipient its newest attempt, an attempt the one before.
+ */
+static const char schema_1[] =
+    "CREATE TABLE message("
+    " id INTEGER PRIMARY KEY,"
+    " open INTEGER NOT NULL," /* recipients that are not final */
+    " arrival INTEGER NOT NULL, size INTEGER NOT NULL,"
+    " class INTEGER NOT NULL, flags INTEGER NOT NULL, ret INTEGER NOT NULL,"
+    " rcpt_first INTEGER NOT NULL, rcpt_last INTEGER NOT NULL,"
+    " sender TEXT NOT NULL, envid TEXT NOT NULL, origin TEXT NOT NULL,"
+    " h_from TEXT NOT NULL, h_subject TEXT NOT NULL, h_message_id TEXT NOT NULL,"
+    " h_date TEXT NOT NULL);"
+    "CREATE TABLE chunk("
+    " message INTEGER NOT NULL, seq INTEGER NOT NULL, data BLOB NOT NULL,"
+    " PRIMARY KEY(message, seq)) WITHOUT ROWID;"
+    /* bodies whose message is not accepted yet: swept at start */
+    "CREATE TABLE upload(message INTEGER PRIMARY KEY);"
+    "CREATE TABLE recipient("
+    " id INTEGER PRIMARY KEY,"
+    " state INTEGER NOT NULL, epoch INTEGER NOT NULL, tries INTEGER NOT NULL,"
+    " notify INTEGER NOT NULL, is_notified INTEGER NOT NULL, code INTEGER NOT NULL,"
+    " mark INTEGER NOT NULL,"     /* when the end of data was sent under this claim */
+    " finished INTEGER NOT NULL," /* when it became final; 0 = it is not */
+    " last INTEGER NOT NULL,"     /* start of the last try; 0 = none */
+    " attempt INTEGER NOT NULL,"  /* the newest attempt; 0 = none */
+    " job INTEGER NOT NULL,"      /* the bulk act that changed it last */
+    " message INTEGER NOT NULL, next INTEGER NOT NULL, arrival INTEGER NOT NULL,"
+    " size INTEGER NOT NULL,"
+    " address TEXT NOT NULL, domain TEXT NOT NULL, site TEXT NOT NULL, cause TEXT NOT NULL,"
+    " enhanced TEXT NOT NULL, orcpt TEXT NOT NULL, note TEXT NOT NULL);"
+    /* by arrival; and all that groups and counts read, so that they never touch the table */
+    "CREATE INDEX r_live ON recipient"
+    "(id, message, state, tries, next, arrival, size, code, domain, site, cause)"
+    " WHERE finished=0;"
+    "CREATE INDEX r_state ON recipient(state, next) WHERE finished=0;"
+    "CREATE INDEX r_next ON recipient(next) WHERE finished=0;"
+    "CREATE INDEX r_tries ON recipient(tries) WHERE finished=0;"
+    "CREATE INDEX r_domain ON recipient(domain) WHERE finished=0;"
+    "CREATE INDEX r_size ON recipient(size) WHERE finished=0;"
+    "CREATE TABLE attempt("
+    " id INTEGER PRIMARY KEY," /* also the id of its line in the log */
+    " recipient INTEGER NOT NULL, prev INTEGER NOT NULL, number INTEGER NOT NULL,"
+    " state INTEGER NOT NULL," /* where the recipient went */
+    " start INTEGER NOT NULL, duration INTEGER NOT NULL,"
+    " a INTEGER NOT NULL, b INTEGER NOT NULL, c INTEGER NOT NULL, d INTEGER NOT NULL,"
+    " class INTEGER NOT NULL, stage INTEGER NOT NULL, scope INTEGER NOT NULL,"
+    " code INTEGER NOT NULL, sys INTEGER NOT NULL, dns INTEGER NOT NULL, port INTEGER NOT NULL,"
+    " tls INTEGER NOT NULL, conn_use INTEGER NOT NULL, retry_after INTEGER NOT NULL,"
+    " enhanced TEXT NOT NULL, text TEXT NOT NULL, host TEXT NOT NULL, ip TEXT NOT NULL,"
+    " tls_version TEXT NOT NULL, tls_cipher TEXT NOT NULL, tls_why TEXT NOT NULL,"
+    " transcript BLOB);"
+    "CREATE TABLE audit("
+    " id INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, verb TEXT NOT NULL,"
+    " filter TEXT NOT NULL, reason TEXT NOT NULL, changed INTEGER NOT NULL);"
+    "CREATE TABLE counter(id INTEGER PRIMARY KEY, n INTEGER NOT NULL);"
+    "INSERT INTO counter(id, n) VALUES"
+    " (0,0),(1,0),(2,0),(3,0),(4,0),(5,0),(6,0),(7,0),(8,0),(9,0),(10,0);";
+
+_Static_assert(COUNTER_COUNT == 11, "schema_1 makes one row per counter");
+
+static const char *const steps[] = {schema_1};
+
+_Static_assert(ARRAY_LEN(steps) == STORE_SCHEMA, "one step per version");
+
+static int read_version(sqlite3 *db, const char *path, int64_t *version, struct err *err)
+{
+    int64_t app = 0, tables = 0;
+    int rc = sql_number(db, "PRAGMA user_version", version, err, "read the schema's version");
+
+    if (!rc)
+        rc = sql_number(db, "PRAGMA application_id", &app, err, "read the application id");
+    if (!rc)
+        rc = sql_number(db, "SELECT count(*) FROM sqlite_schema", &tables, err, "read the schema");
+    if (rc)
+        return err_while(err, "%s", path);
+    if (app != STORE_APPLICATION_ID && (app != 0 || tables != 0))
+        return err_set(err, E_SCHEMA, "%s is a database, but not a store of mxhelm", path);
+    if (*version > STORE_SCHEMA)
+        return err_set(err, E_SCHEMA,
+                       "the store %s is of schema %lld, this program knows up to %d: it was "
+                       "written by a newer mxhelm",
+                       path, (long long)*version, STORE_SCHEMA);
+    return 0;
+}
+
+static int run_step(sqlite3 *db, int64_t to, struct err *err)
+{
+    char set[96];
+    int rc = sql_exec(db, "BEGIN IMMEDIATE", err, "begin the migration");
+
+    if (rc)
+        return rc;
+    snprintf(set, sizeof(set), "PRAGMA application_id=%d; PRAGMA user_version=%lld; COMMIT",
+             STORE_APPLICATION_ID, (long long)to);
+    rc = sql_exec(db, steps[to - 1], err, "migrate");
+    if (!rc)
+        rc = sql_exec(db, set, err, "commit the migration");
+    if (rc && !sqlite3_get_autocommit(db))
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return rc;
+}
+
+int migrate_run(sqlite3 *db, const char *path, struct err *err)
+{
+    int64_t version = 0;
+    int rc = read_version(db, path, &version, err);
+
+    while (!rc && version < STORE_SCHEMA) {
+        rc = run_step(db, ++version, err);
+        if (rc)
+            err_while(err, "%s to schema %lld", path, (long long)version);
+    }
+    return rc;
+}
+
+int migrate_check(sqlite3 *db, const char *path, struct err *err)
+{
+    int64_t version = 0;
+    int rc = read_version(db, path, &version, err);
+
+    if (!rc && version < STORE_SCHEMA)
+        return err_set(err, E_SCHEMA,
+                       "the store %s is of schema %lld, this program needs %d: start the engine "
+                       "once, it brings it up to date",
+                       path, (long long)version, STORE_SCHEMA);
+    return rc;
+}
