@@ -52,14 +52,14 @@ const struct conf_key conf_keys[] = {
          "host name. RFC 5321 4.1.1.1."},
     {SECTION_IDENTITY, "sender", TYPE_MAILBOX, OF(sender),
      .allowed = "an address that receives mail, as mailer@example.com",
-     .rfc = "RFC 5321 4.4.4: the reverse-path is where reports go",
+     .rfc = "RFC 5321 4.1.1.2: reports of errors go to the reverse-path",
      .explain =
          "The Email Sender Address: the sender of mail from the system itself, and with "
          "from-policy "
          "= always-sender of all mail. It must exist and receive mail, because receiving servers "
          "look its domain up and because reports about undelivered mail go there; an address under "
          ".local, .lan or another name that is not in the public DNS is refused here. Default: "
-         "mailer@ and the hostname. RFC 5321 4.4.4."},
+         "mailer@ and the hostname. RFC 5321 4.1.1.2."},
     {SECTION_IDENTITY, "from-policy", TYPE_WORD, OF(from_policy), .words = from_policy_words,
      .allowed = "user, always-sender", .rfc = "",
      .explain =
@@ -83,7 +83,7 @@ const struct conf_key conf_keys[] = {
          "Who may use it is decided by listen.allow. Programs on this machine can also use the "
          "sendmail command, which needs no port; empty leaves it at that. Default: 127.0.0.1:25, "
          "or 127.0.0.1:2525 when the "
-         "engine is started without a configuration."},
+         "engine is started without a configuration. RFC 5321 4.5.4.2."},
     {SECTION_LISTEN, "allow", TYPE_NETS, OF(allow), OF(allow_n),
      .allowed = "networks with spaces between them, as 127.0.0.0/8 ::1/128 192.0.2.0/24",
      .rfc = "RFC 5321 7.9: a server may refuse to relay",
@@ -141,12 +141,12 @@ const struct conf_key conf_keys[] = {
          "on this machine is best: it is quick, and block lists often refuse the large public "
          "resolvers. Default: empty, which means the system's (/etc/resolv.conf)."},
     {SECTION_DNS, "trust-ad", TYPE_WORD, OF(dns_trust_ad), .words = trust_words,
-     .allowed = "auto, no, yes", .rfc = "RFC 7672 2.1.1: the path to the resolver must be secure",
+     .allowed = "auto, no, yes", .rfc = "RFC 7672 2.1.3: the path to the resolver must be secure",
      .explain =
          "Whether to believe a DNS server that says it has verified an answer (the AD bit of "
          "DNSSEC). DANE needs that. auto: believe resolvers on this machine only (a loopback "
          "address). yes: believe all of dns.servers, for when the network to them is yours. no: "
-         "believe none. Default: auto. RFC 7672 2.1.1."},
+         "believe none. Default: auto. RFC 7672 2.1.3."},
 
     {SECTION_DELIVERY, "mode", TYPE_VIA, OF(relay), .allowed = "direct, relay NAME", .rfc = "",
      .explain =
@@ -163,12 +163,12 @@ const struct conf_key conf_keys[] = {
          "always 25; another one makes sense in a test only. Relays have a port of their own. "
          "Default: 25. RFC 5321 4.5.4.2."},
     {SECTION_DELIVERY, "tls", TYPE_WORD, OF(tls), .words = conf_tls_words, .allowed = TLS_ALLOWED,
-     .rfc = "RFC 3207 4.1: a public server must not require TLS",
+     .rfc = "RFC 3207 4: a public server must not require TLS",
      .explain =
          "How well direct deliveries are protected on their way (TLS). " TLS_LEVELS
          "Many servers on the Internet have certificates that do not verify, so more than "
          "opportunistic for everybody leaves mail undelivered; ask for more domain by domain in "
-         "[destination] sections. Default: opportunistic. RFC 3207 4.1."},
+         "[destination] sections. Default: opportunistic. RFC 3207 4."},
     {SECTION_DELIVERY, "connections", TYPE_COUNT, OF(connections), .min = 1, .max = 10000,
      .allowed = "a number from 1 to 10000", .rfc = "",
      .explain = "The most connections for deliveries at the same time, to all servers together. "
