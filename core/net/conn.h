@@ -18,9 +18,11 @@ struct conn;
 struct conn_handlers {
     void (*connected)(void *arg);
     void (*data)(void *arg, struct str bytes);
-    void (*drained)(void *arg); /* everything written has gone to the kernel */
+    /* After a write that had to wait: everything written has gone to the kernel. */
+    void (*drained)(void *arg);
     void (*tls_done)(void *arg, const struct tls_facts *facts); /* up, or TLS_FAILED (then closed follows) */
-    /* Once, last, unless conn_close was called before. sys: errno, 0 = the peer ended it orderly. */
+    /* Once, last, unless conn_close was called before. sys: errno, 0 = the peer ended it orderly,
+     * EPROTO = TLS failed. What is unsent after an orderly end is still flushed. */
     void (*closed)(void *arg, int sys);
 };
 

@@ -35,6 +35,8 @@ struct loop_wake *loop_wake_new(struct loop *l, void (*fire)(void *arg), void *a
 void loop_wake_send(struct loop_wake *w); /* any thread; several sends may fire once */
 void loop_wake_free(struct loop_wake *w);
 
+/* An error on the descriptor is told as all the events that were asked for. NULL when the kernel
+ * cannot watch it (a regular file). Free the watch before the descriptor is closed. */
 #define LOOP_READ  1
 #define LOOP_WRITE 2
 struct loop_watch *loop_watch_new(struct loop *l, int fd, void (*ready)(void *arg, int events),

@@ -1,0 +1,841 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Byte streams over libuv, and listeners.
+ *
+ *   CONNECTING ──► OPEN ──► ENDED ──► (memory freed at the end of the turn)
+ *                    └────► FLUSHING ──┘
+ *
+ * CONNECTING  writes queue up, nothing is read
+ * OPEN        read into the loop's one buffer; written at once, the rest queues up behind
+ * FLUSHING    conn_close(flush): no handler is called any more; what is unsent goes out for at most
+ *             5 s. An accepted connection then says FIN and waits for the peer's: closing on unread
+ *             input would send RST, which may take our last reply away from the peer (RFC 1122
+ *             4.2.2.13).
+ * ENDED       the libuv handle is closing
+ *
+ * Failures are told from the handle's close callback, so never from inside a call.
+ */
+#include "core/net/conn.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "core/base/alloc.h"
+#include "core/base/clock.h"
+#include "core/net/uv.h"
+
+#define FLUSH_MS (5 * SECOND_MS)
+/* A buffer that a large message has grown is not kept for the next one. */
+#define KEEP_MAX 65536
+
+enum conn_state { CONN_CONNECTING, CONN_OPEN, CONN_FLUSHING, CONN_ENDED };
+
+union stream {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+};
+
+struct conn {
+    struct loop_base base;
+    union stream uv;
+    struct loop *loop;             /* borrowed */
+    const struct conn_handlers *h; /* borrowed */
+    void *arg;
+    enum conn_state state;
+    bool is_accepted;
+    bool is_paused, is_reading, is_writing;
+    bool was_blocked; /* a write had to wait since drained was last told */
+    bool must_tell;   /* closed is still to be called */
+    bool is_tls_up;
+    int sys;                  /* for closed */
+    int write_sys;            /* the peer takes no more; what it said before may still be unread */
+    struct tls *tls;          /* own */
+    struct buf plain_wait;    /* own: written before the handshake was over */
+    struct buf out;           /* own: behind what is in flight */
+    struct buf flying;        /* own: in libuv's hands while is_writing */
+    struct loop_timer *flush; /* own */
+    uv_connect_t connect_req;
+    uv_write_t write_req;
+};
+
+/* Small parts */
+
+static socklen_t to_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *ss)
+{
+    memset(ss, 0, sizeof(*ss));
+    if (ip->family == 6) {
+        struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
+
+        in6->sin6_family = AF_INET6;
+        in6->sin6_port = htons(port);
+        memcpy(&in6->sin6_addr, ip->bytes, 16);
+        return sizeof(*in6);
+    }
+    struct sockaddr_in *in = (struct sockaddr_in *)ss;
+
+    in->sin_family = AF_INET;
+    in->sin_port = htons(port);
+    memcpy(&in->sin_addr, ip->bytes, 4);
+    return sizeof(*in);
+}
+
+static bool from_sockaddr(const struct sockaddr_storage *ss, struct ip *ip, uint16_t *port)
+{
+    memset(ip, 0, sizeof(*ip));
+    *port = 0;
+    if (ss->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
+
+        ip->family = 6;
+        memcpy(ip->bytes, &in6->sin6_addr, 16);
+        *port = ntohs(in6->sin6_port);
+        return true;
+    }
+    if (ss->ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)ss;
+
+        ip->family = 4;
+        memcpy(ip->bytes, &in->sin_addr, 4);
+        *port = ntohs(in->sin_port);
+        return true;
+    }
+    return false;
+}
+
+static int handle_fd(const uv_handle_t *h)
+{
+    uv_os_fd_t fd = -1;
+
+    return uv_fileno(h, &fd) == 0 ? fd : -1;
+}
+
+static bool is_alive(const struct conn *c)
+{
+    return c->state == CONN_CONNECTING || c->state == CONN_OPEN;
+}
+
+/* The end */
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct conn *c = handle->data;
+
+    if (c->must_tell) {
+        c->must_tell = false;
+        c->h->closed(c->arg, c->sys);
+    }
+    tls_free(c->tls);
+    buf_done(&c->plain_wait);
+    buf_done(&c->out);
+    buf_done(&c->flying);
+    free(c);
+}
+
+static void end(struct conn *c)
+{
+    if (c->state == CONN_ENDED)
+        return;
+    c->state = CONN_ENDED;
+    loop_timer_free(c->flush);
+    c->flush = NULL;
+    uv_close(&c->uv.handle, on_closed);
+}
+
+static void abandon_conn(struct loop_base *b)
+{
+    struct conn *c = container_of(b, struct conn, base);
+
+    c->must_tell = false;
+    end(c);
+}
+
+static void fail(struct conn *c, int sys)
+{
+    if (!is_alive(c))
+        return;
+    c->sys = sys;
+    c->must_tell = true;
+    end(c);
+}
+
+/* Writing */
+
+static void start_flying(struct conn *c);
+static void flushed(struct conn *c);
+
+static void write_failed(struct conn *c, int sys)
+{
+    buf_clear(&c->out);
+    if (c->state == CONN_FLUSHING) {
+        end(c);
+        return;
+    }
+    /* A reply that came before the reset is still to be read, and the end is met behind it. */
+    c->write_sys = sys;
+    if (!c->is_reading || (sys != EPIPE && sys != ECONNRESET))
+        fail(c, sys);
+}
+
+static void all_sent(struct conn *c)
+{
+    if (c->state == CONN_FLUSHING) {
+        flushed(c);
+        return;
+    }
+    if (c->out.cap > KEEP_MAX)
+        buf_done(&c->out);
+    if (c->flying.cap > KEEP_MAX)
+        buf_done(&c->flying);
+    if (c->plain_wait.n || !c->was_blocked)
+        return;
+    c->was_blocked = false;
+    if (is_alive(c) && c->h && c->h->drained)
+        c->h->drained(c->arg);
+}
+
+static void on_written(uv_write_t *req, int status)
+{
+    struct conn *c = container_of(req, struct conn, write_req);
+
+    c->is_writing = false;
+    buf_clear(&c->flying);
+    if (c->state == CONN_ENDED)
+        return;
+    if (status < 0)
+        write_failed(c, -status);
+    else if (c->out.n)
+        start_flying(c);
+    else
+        all_sent(c);
+}
+
+static void start_flying(struct conn *c)
+{
+    struct buf spare = c->flying;
+
+    c->flying = c->out;
+    c->out = spare;
+    uv_buf_t b = uv_buf_init(c->flying.p, (unsigned)c->flying.n);
+
+    c->is_writing = true;
+    int rc = uv_write(&c->write_req, &c->uv.stream, &b, 1, on_written);
+
+    if (rc < 0) {
+        c->is_writing = false;
+        buf_clear(&c->flying);
+        write_failed(c, -rc);
+    }
+}
+
+/* To the network, as it is. Calls no handler. */
+static void send_bytes(struct conn *c, struct str bytes)
+{
+    if (bytes.n == 0 || c->write_sys || c->state == CONN_ENDED)
+        return;
+    if (c->state == CONN_CONNECTING || c->is_writing) {
+        c->was_blocked = true;
+        buf_add_str(&c->out, bytes);
+        return;
+    }
+    uv_buf_t b = uv_buf_init((char *)(uintptr_t)bytes.p, (unsigned)bytes.n);
+    int n = uv_try_write(&c->uv.stream, &b, 1);
+
+    if (n < 0 && n != UV_EAGAIN) {
+        write_failed(c, -n);
+        return;
+    }
+    bytes = str_sub(bytes, n > 0 ? (size_t)n : 0, bytes.n);
+    if (bytes.n == 0)
+        return;
+    c->was_blocked = true;
+    buf_add_str(&c->out, bytes);
+    start_flying(c);
+}
+
+static void send_tls(struct conn *c)
+{
+    struct buf *b = &c->loop->cipher;
+
+    buf_clear(b);
+    tls_output(c->tls, b);
+    send_bytes(c, buf_str(b));
+    if (b->cap > 4 * KEEP_MAX)
+        buf_done(b);
+}
+
+void conn_write(struct conn *c, struct str bytes)
+{
+    if (!is_alive(c) || bytes.n == 0)
+        return;
+    if (!c->tls) {
+        send_bytes(c, bytes);
+    } else if (c->is_tls_up) {
+        tls_write(c->tls, bytes);
+        send_tls(c);
+    } else {
+        c->was_blocked = true;
+        buf_add_str(&c->plain_wait, bytes);
+    }
+}
+
+size_t conn_unsent(const struct conn *c)
+{
+    size_t n = c->plain_wait.n + c->out.n;
+
+    if (c->state != CONN_ENDED && c->is_writing)
+        n += uv_stream_get_write_queue_size(&c->uv.stream);
+    return n;
+}
+
+/* Reading */
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *b)
+{
+    struct conn *c = handle->data;
+
+    (void)suggested;
+    *b = uv_buf_init(c->loop->read_buf, LOOP_READ_MAX);
+}
+
+static void read_ended(struct conn *c, int sys);
+
+static void tls_failed(struct conn *c, const struct tls_facts *facts)
+{
+    if (c->h->tls_done)
+        c->h->tls_done(c->arg, facts);
+    fail(c, EPROTO);
+}
+
+static void tls_is_up(struct conn *c, const struct tls_facts *facts)
+{
+    c->is_tls_up = true;
+    if (c->plain_wait.n) {
+        tls_write(c->tls, buf_str(&c->plain_wait));
+        buf_done(&c->plain_wait);
+        send_tls(c);
+    }
+    if (c->h->tls_done)
+        c->h->tls_done(c->arg, facts);
+}
+
+static void read_tls(struct conn *c, struct str bytes)
+{
+    struct buf *plain = &c->loop->plain;
+
+    buf_clear(plain);
+    enum tls_status st = tls_input(c->tls, bytes, plain);
+
+    send_tls(c);
+    if (!c->is_tls_up && is_alive(c)) {
+        struct tls_facts facts;
+
+        tls_facts(c->tls, &facts);
+        if (facts.state == TLS_ENCRYPTED || facts.state == TLS_VERIFIED)
+            tls_is_up(c, &facts);
+        else if (facts.state == TLS_FAILED)
+            tls_failed(c, &facts);
+    }
+    if (plain->n && is_alive(c) && c->h->data)
+        c->h->data(c->arg, buf_str(plain));
+    if (st == TLS_STATUS_ERROR)
+        fail(c, EPROTO);
+    else if (st == TLS_STATUS_CLOSED && is_alive(c))
+        read_ended(c, 0);
+}
+
+static void begin_flush(struct conn *c);
+
+static void read_ended(struct conn *c, int sys)
+{
+    uv_read_stop(&c->uv.stream);
+    c->is_reading = false;
+    if (c->tls && !c->is_tls_up) {
+        struct tls_facts facts = {.state = TLS_FAILED};
+
+        snprintf(facts.why, sizeof(facts.why), "%s",
+                 sys ? uv_strerror(-sys) : "the connection ended during the handshake");
+        if (c->h->tls_done)
+            c->h->tls_done(c->arg, &facts);
+    }
+    if (!is_alive(c))
+        return;
+    if (sys || c->write_sys || conn_unsent(c) == 0) {
+        fail(c, sys ? sys : c->write_sys);
+        return;
+    }
+    /* The peer has said all it had to say, and may still be listening. */
+    c->state = CONN_ENDED;
+    c->h->closed(c->arg, 0);
+    c->state = CONN_OPEN;
+    begin_flush(c);
+}
+
+static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
+{
+    struct conn *c = s->data;
+
+    if (n == 0 || c->state == CONN_ENDED)
+        return;
+    if (c->state == CONN_FLUSHING) {
+        if (n < 0)
+            end(c);
+    } else if (n < 0) {
+        read_ended(c, n == UV_EOF ? 0 : (int)-n);
+    } else if (c->tls) {
+        read_tls(c, (struct str){b->base, (size_t)n});
+    } else if (c->h->data) {
+        c->h->data(c->arg, (struct str){b->base, (size_t)n});
+    }
+}
+
+static void start_reading(struct conn *c)
+{
+    if (c->is_reading || c->state == CONN_CONNECTING || c->state == CONN_ENDED)
+        return;
+    int rc = uv_read_start(&c->uv.stream, on_alloc, on_read);
+
+    if (rc < 0)
+        fail(c, -rc);
+    else
+        c->is_reading = true;
+}
+
+void conn_pause(struct conn *c, bool is_paused)
+{
+    c->is_paused = is_paused;
+    if (!is_alive(c))
+        return;
+    if (!is_paused) {
+        start_reading(c);
+    } else if (c->is_reading) {
+        uv_read_stop(&c->uv.stream);
+        c->is_reading = false;
+    }
+}
+
+/* Closing */
+
+static void flush_is_over(void *arg)
+{
+    end(arg);
+}
+
+static void start_flush_timer(struct conn *c)
+{
+    if (c->flush)
+        return;
+    c->flush = loop_timer_new(c->loop, flush_is_over, c);
+    loop_timer_start(c->flush, FLUSH_MS);
+}
+
+static void flushed(struct conn *c)
+{
+    int fd = handle_fd(&c->uv.handle);
+
+    /* Nothing more to come, or nobody to lose a reply: no reason to linger. */
+    if (!c->is_accepted || !c->is_reading || fd < 0 || shutdown(fd, SHUT_WR) != 0)
+        end(c);
+    else
+        start_flush_timer(c);
+}
+
+static void begin_flush(struct conn *c)
+{
+    bool had_eof = !c->is_reading && !c->is_paused;
+
+    c->state = CONN_FLUSHING;
+    buf_clear(&c->plain_wait);
+    if (c->tls && c->is_tls_up) {
+        tls_close_notify(c->tls);
+        send_tls(c);
+    }
+    if (c->state == CONN_ENDED)
+        return;
+    if (!had_eof && c->is_accepted)
+        start_reading(c);
+    if (c->is_writing)
+        start_flush_timer(c);
+    else
+        flushed(c);
+}
+
+void conn_close(struct conn *c, bool flush)
+{
+    c->must_tell = false;
+    if (!is_alive(c))
+        return;
+    if (flush && c->state == CONN_OPEN && !c->write_sys)
+        begin_flush(c);
+    else
+        end(c);
+}
+
+/* Opening */
+
+static struct conn *conn_new(struct loop *l)
+{
+    struct conn *c = xnew(struct conn);
+
+    c->base.abandon = abandon_conn;
+    c->loop = l;
+    return c;
+}
+
+static void on_connect(uv_connect_t *req, int status)
+{
+    struct conn *c = container_of(req, struct conn, connect_req);
+
+    if (c->state != CONN_CONNECTING)
+        return;
+    if (status < 0) {
+        fail(c, -status);
+        return;
+    }
+    c->state = CONN_OPEN;
+    if (c->out.n)
+        start_flying(c);
+    if (!c->is_paused)
+        start_reading(c);
+    if (c->state == CONN_OPEN && c->h->connected)
+        c->h->connected(c->arg);
+}
+
+/* Bound without a port, so that ports are chosen per destination and do not run out early. */
+static int bind_source(int fd, const struct ip *source)
+{
+    struct sockaddr_storage ss;
+    socklen_t n = to_sockaddr(source, 0, &ss);
+    int on = 1;
+
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+    return bind(fd, (struct sockaddr *)&ss, n) == 0 ? 0 : errno;
+}
+
+static int start_connect(struct conn *c, const struct ip *ip, uint16_t port,
+                         const struct ip *source)
+{
+    struct sockaddr_storage ss;
+    int rc = 0;
+
+    to_sockaddr(ip, port, &ss);
+    uv_tcp_nodelay(&c->uv.tcp, 1);
+    if (source && source->family) {
+        if (source->family != ip->family)
+            return EAFNOSUPPORT;
+        rc = bind_source(handle_fd(&c->uv.handle), source);
+    }
+    if (rc == 0)
+        rc = -uv_tcp_connect(&c->connect_req, &c->uv.tcp, (struct sockaddr *)&ss, on_connect);
+    return rc;
+}
+
+struct conn *conn_connect(struct loop *l, const struct ip *ip, uint16_t port,
+                          const struct ip *source, const struct conn_handlers *h, void *arg)
+{
+    struct conn *c = conn_new(l);
+    int rc = uv_tcp_init_ex(&l->uv, &c->uv.tcp, ip->family == 6 ? AF_INET6 : AF_INET);
+
+    c->h = h;
+    c->arg = arg;
+    if (rc != 0) {
+        /* No descriptor left: a handle without one, only to be told about it in time. */
+        verify(uv_tcp_init(&l->uv, &c->uv.tcp) == 0);
+        c->uv.handle.data = c;
+        fail(c, -rc);
+        return c;
+    }
+    c->uv.handle.data = c;
+    rc = start_connect(c, ip, port, source);
+    if (rc != 0)
+        fail(c, rc);
+    return c;
+}
+
+void conn_start_tls(struct conn *c, struct tls_ctx *ctx, const struct tls_want *w)
+{
+    if (!is_alive(c) || c->tls)
+        return;
+    /* What was read before has gone to the handler, and its rest dies there: nothing is kept here
+     * that could slip into the session (CVE-2011-0411). */
+    c->tls = tls_client_new(ctx, w);
+    send_tls(c);
+}
+
+void conn_accept_tls(struct conn *c, struct tls_ctx *ctx)
+{
+    if (!is_alive(c) || c->tls)
+        return;
+    c->tls = tls_server_new(ctx);
+}
+
+void conn_set_handlers(struct conn *c, const struct conn_handlers *h, void *arg)
+{
+    c->h = h;
+    c->arg = arg;
+}
+
+bool conn_local(const struct conn *c, struct ip *ip, uint16_t *port)
+{
+    struct sockaddr_storage ss;
+    int n = sizeof(ss);
+
+    if (!is_alive(c) || c->uv.handle.type != UV_TCP ||
+        uv_tcp_getsockname(&c->uv.tcp, (struct sockaddr *)&ss, &n) != 0)
+        return false;
+    return from_sockaddr(&ss, ip, port);
+}
+
+/* Listening */
+
+struct listener {
+    struct loop_base base;
+    union stream uv;
+    struct loop *loop; /* borrowed */
+    listener_accept *accept;
+    void *arg;
+    bool is_freed;
+    char *path; /* own: a Unix socket's */
+    ino_t ino;  /* of path, so that only our own file is unlinked */
+    dev_t dev;
+};
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    struct listener *l = handle->data;
+
+    free(l->path);
+    free(l);
+}
+
+static void unlink_own(const struct listener *l)
+{
+    struct stat st;
+
+    if (l->path && l->ino && lstat(l->path, &st) == 0 && st.st_ino == l->ino && st.st_dev == l->dev)
+        unlink(l->path);
+}
+
+void listener_free(struct listener *l)
+{
+    if (!l || l->is_freed)
+        return;
+    l->is_freed = true;
+    unlink_own(l);
+    uv_close(&l->uv.handle, on_listener_closed);
+}
+
+static void abandon_listener(struct loop_base *b)
+{
+    listener_free(container_of(b, struct listener, base));
+}
+
+static struct listener *listener_new(struct loop *loop, listener_accept *accept, void *arg)
+{
+    struct listener *l = xnew(struct listener);
+
+    l->base.abandon = abandon_listener;
+    l->loop = loop;
+    l->accept = accept;
+    l->arg = arg;
+    return l;
+}
+
+static void fill_peer(const struct conn *c, struct peer *p)
+{
+    memset(p, 0, sizeof(*p));
+    if (c->uv.handle.type == UV_TCP) {
+        struct sockaddr_storage ss;
+        int n = sizeof(ss);
+
+        if (uv_tcp_getpeername(&c->uv.tcp, (struct sockaddr *)&ss, &n) == 0)
+            from_sockaddr(&ss, &p->ip, &p->port);
+        return;
+    }
+    struct ucred cred;
+    socklen_t n = sizeof(cred);
+
+    /* A uid that is not known is nobody's, not root's. */
+    p->uid = UINT32_MAX;
+    if (getsockopt(handle_fd(&c->uv.handle), SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0) {
+        p->uid = cred.uid;
+        p->pid = (uint32_t)cred.pid;
+    }
+}
+
+static void on_connection(uv_stream_t *s, int status)
+{
+    struct listener *l = s->data;
+
+    /* Out of descriptors, or gone before it was taken: libuv goes on listening. */
+    if (status < 0 || l->is_freed)
+        return;
+    struct conn *c = conn_new(l->loop);
+
+    if (l->path)
+        verify(uv_pipe_init(&l->loop->uv, &c->uv.pipe, 0) == 0);
+    else
+        verify(uv_tcp_init(&l->loop->uv, &c->uv.tcp) == 0);
+    c->uv.handle.data = c;
+    c->is_accepted = true;
+    c->state = CONN_OPEN;
+    if (uv_accept(s, &c->uv.stream) != 0) {
+        end(c);
+        return;
+    }
+    if (!l->path)
+        uv_tcp_nodelay(&c->uv.tcp, 1);
+    struct peer peer;
+
+    fill_peer(c, &peer);
+    l->accept(l->arg, c, &peer);
+    verify(c->h || !is_alive(c));
+    if (is_alive(c) && !c->is_paused)
+        start_reading(c);
+}
+
+static int tcp_error(struct err *err, const struct ip *ip, uint16_t port, int sys)
+{
+    char text[48];
+    const char *open = ip->family == 6 ? "[" : "", *close = ip->family == 6 ? "]" : "";
+
+    ip_text(ip, text);
+    switch (sys) {
+    case EADDRINUSE:
+        return err_set(err, E_NET, "%s%s%s:%u is in use by another program", open, text, close,
+                       port);
+    case EACCES:
+        return err_set(err, E_NET, "listening on %s%s%s:%u needs root or CAP_NET_BIND_SERVICE",
+                       open, text, close, port);
+    case EADDRNOTAVAIL:
+        return err_set(err, E_NET, "%s%s%s:%u: this machine does not have that address", open, text,
+                       close, port);
+    default: return err_sys(err, E_NET, sys, "listening on %s%s%s:%u", open, text, close, port);
+    }
+}
+
+int listener_tcp(struct loop *loop, const struct ip *ip, uint16_t port, int backlog,
+                 listener_accept *accept, void *arg, struct listener **out, struct err *err)
+{
+    struct listener *l = listener_new(loop, accept, arg);
+    struct sockaddr_storage ss;
+
+    to_sockaddr(ip, port, &ss);
+    verify(uv_tcp_init(&loop->uv, &l->uv.tcp) == 0);
+    l->uv.handle.data = l;
+    /* libuv sets SO_REUSEADDR. IPv6 only: "0.0.0.0" and "[::]" can stand beside each other. */
+    int rc = uv_tcp_bind(&l->uv.tcp, (struct sockaddr *)&ss, ip->family == 6 ? UV_TCP_IPV6ONLY : 0);
+
+    if (rc == 0)
+        rc = uv_listen(&l->uv.stream, backlog, on_connection);
+    if (rc != 0) {
+        listener_free(l);
+        return tcp_error(err, ip, port, -rc);
+    }
+    *out = l;
+    return 0;
+}
+
+/* Does anybody answer on the socket file? 0 = no, and the way is free. */
+static int remove_stale(const struct sockaddr_un *un, struct err *err)
+{
+    struct stat st;
+
+    if (lstat(un->sun_path, &st) != 0)
+        return 0;
+    if (!S_ISSOCK(st.st_mode))
+        return err_set(err, E_IO, "%s exists and is not a socket", un->sun_path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        return err_sys(err, E_NET, errno, "looking at %s", un->sun_path);
+    int sys = connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0 ? 0 : errno;
+
+    close(fd);
+    /* EAGAIN: somebody's backlog is full. */
+    if (sys == 0 || sys == EAGAIN)
+        return err_set(err, E_BUSY, "another program answers on %s", un->sun_path);
+    if (sys != ECONNREFUSED && sys != ENOENT)
+        return err_sys(err, E_NET, sys, "looking at %s", un->sun_path);
+    if (unlink(un->sun_path) != 0 && errno != ENOENT)
+        return err_sys(err, E_IO, errno, "removing the stale socket %s", un->sun_path);
+    return 0;
+}
+
+/* Nobody can connect before listen, so that the mode is right before it matters: the socket's own
+ * mode limits what bind makes, and chmod undoes the umask. */
+static int bind_unix(int fd, const struct sockaddr_un *un, unsigned mode)
+{
+    if (fchmod(fd, mode) != 0 || bind(fd, (const struct sockaddr *)un, sizeof(*un)) != 0 ||
+        chmod(un->sun_path, mode) != 0)
+        return errno;
+    return 0;
+}
+
+static int open_unix(struct listener *l, const struct sockaddr_un *un, unsigned mode, int backlog)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        return errno;
+    int sys = bind_unix(fd, un, mode);
+
+    if (sys == 0)
+        sys = -uv_pipe_open(&l->uv.pipe, fd);
+    if (sys != 0) {
+        close(fd);
+        return sys;
+    }
+    struct stat st;
+
+    if (lstat(un->sun_path, &st) == 0) {
+        l->ino = st.st_ino;
+        l->dev = st.st_dev;
+    }
+    return -uv_listen(&l->uv.stream, backlog, on_connection);
+}
+
+int listener_unix(struct loop *loop, const char *path, unsigned mode, int backlog,
+                  listener_accept *accept, void *arg, struct listener **out, struct err *err)
+{
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+
+    if (!str_copy(str_of(path), un.sun_path, sizeof(un.sun_path)))
+        return err_set(err, E_LIMIT, "%s: the path of a socket has at most %zu octets", path,
+                       sizeof(un.sun_path) - 1);
+    int rc = remove_stale(&un, err);
+
+    if (rc != 0)
+        return rc;
+    struct listener *l = listener_new(loop, accept, arg);
+
+    l->path = xstrdup(path);
+    verify(uv_pipe_init(&loop->uv, &l->uv.pipe, 0) == 0);
+    l->uv.handle.data = l;
+    int sys = open_unix(l, &un, mode, backlog);
+
+    if (sys != 0) {
+        listener_free(l);
+        return err_sys(err, E_NET, sys, "listening on %s", path);
+    }
+    *out = l;
+    return 0;
+}
+
+uint16_t listener_port(const struct listener *l)
+{
+    struct sockaddr_storage ss;
+    struct ip ip;
+    uint16_t port = 0;
+    int n = sizeof(ss);
+
+    if (l->uv.handle.type == UV_TCP &&
+        uv_tcp_getsockname(&l->uv.tcp, (struct sockaddr *)&ss, &n) == 0)
+        from_sockaddr(&ss, &ip, &port);
+    return port;
+}
