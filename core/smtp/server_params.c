@@ -119,6 +119,8 @@ static bool take_notify(unsigned *out, struct str value)
         *out = DSN_NEVER;
         return true;
     }
+    if (str_ends(value, STR(",")))
+        return false;
     while (value.n) {
         struct str word = str_split(&value, ',');
         unsigned bit = 0;
