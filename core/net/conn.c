@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Byte streams over libuv, and listeners.
+ * Byte streams over libuv.
  *
  *   CONNECTING ──► OPEN ──► ENDED ──► (memory freed at the end of the turn)
  *                    └────► FLUSHING ──┘
@@ -19,11 +19,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/net/uv.h"
@@ -33,13 +29,6 @@
 #define KEEP_MAX 65536
 
 enum conn_state { CONN_CONNECTING, CONN_OPEN, CONN_FLUSHING, CONN_ENDED };
-
-union stream {
-    uv_handle_t handle;
-    uv_stream_t stream;
-    uv_tcp_t tcp;
-    uv_pipe_t pipe;
-};
 
 struct conn {
     struct loop_base base;
@@ -66,7 +55,7 @@ struct conn {
 
 /* Small parts */
 
-static socklen_t to_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *ss)
+socklen_t stream_to_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *ss)
 {
     memset(ss, 0, sizeof(*ss));
     if (ip->family == 6) {
@@ -85,7 +74,7 @@ static socklen_t to_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr
     return sizeof(*in);
 }
 
-static bool from_sockaddr(const struct sockaddr_storage *ss, struct ip *ip, uint16_t *port)
+bool stream_from_sockaddr(const struct sockaddr_storage *ss, struct ip *ip, uint16_t *port)
 {
     memset(ip, 0, sizeof(*ip));
     *port = 0;
@@ -108,11 +97,11 @@ static bool from_sockaddr(const struct sockaddr_storage *ss, struct ip *ip, uint
     return false;
 }
 
-static int handle_fd(const uv_handle_t *h)
+int stream_fd(const union stream *s)
 {
     uv_os_fd_t fd = -1;
 
-    return uv_fileno(h, &fd) == 0 ? fd : -1;
+    return uv_fileno(&s->handle, &fd) == 0 ? fd : -1;
 }
 
 static bool is_alive(const struct conn *c)
@@ -436,7 +425,7 @@ static void start_flush_timer(struct conn *c)
 
 static void flushed(struct conn *c)
 {
-    int fd = handle_fd(&c->uv.handle);
+    int fd = stream_fd(&c->uv);
 
     /* Nothing more to come, or nobody to lose a reply: no reason to linger. */
     if (!c->is_accepted || !c->is_reading || fd < 0 || shutdown(fd, SHUT_WR) != 0)
@@ -510,7 +499,7 @@ static void on_connect(uv_connect_t *req, int status)
 static int bind_source(int fd, const struct ip *source)
 {
     struct sockaddr_storage ss;
-    socklen_t n = to_sockaddr(source, 0, &ss);
+    socklen_t n = stream_to_sockaddr(source, 0, &ss);
     int on = 1;
 
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
@@ -523,12 +512,12 @@ static int start_connect(struct conn *c, const struct ip *ip, uint16_t port,
     struct sockaddr_storage ss;
     int rc = 0;
 
-    to_sockaddr(ip, port, &ss);
+    stream_to_sockaddr(ip, port, &ss);
     uv_tcp_nodelay(&c->uv.tcp, 1);
     if (source && source->family) {
         if (source->family != ip->family)
             return EAFNOSUPPORT;
-        rc = bind_source(handle_fd(&c->uv.handle), source);
+        rc = bind_source(stream_fd(&c->uv), source);
     }
     if (rc == 0)
         rc = -uv_tcp_connect(&c->connect_req, &c->uv.tcp, (struct sockaddr *)&ss, on_connect);
@@ -588,63 +577,10 @@ bool conn_local(const struct conn *c, struct ip *ip, uint16_t *port)
     if (!is_alive(c) || c->uv.handle.type != UV_TCP ||
         uv_tcp_getsockname(&c->uv.tcp, (struct sockaddr *)&ss, &n) != 0)
         return false;
-    return from_sockaddr(&ss, ip, port);
+    return stream_from_sockaddr(&ss, ip, port);
 }
 
-/* Listening */
-
-struct listener {
-    struct loop_base base;
-    union stream uv;
-    struct loop *loop; /* borrowed */
-    listener_accept *accept;
-    void *arg;
-    bool is_freed;
-    char *path; /* own: a Unix socket's */
-    ino_t ino;  /* of path, so that only our own file is unlinked */
-    dev_t dev;
-};
-
-static void on_listener_closed(uv_handle_t *handle)
-{
-    struct listener *l = handle->data;
-
-    free(l->path);
-    free(l);
-}
-
-static void unlink_own(const struct listener *l)
-{
-    struct stat st;
-
-    if (l->path && l->ino && lstat(l->path, &st) == 0 && st.st_ino == l->ino && st.st_dev == l->dev)
-        unlink(l->path);
-}
-
-void listener_free(struct listener *l)
-{
-    if (!l || l->is_freed)
-        return;
-    l->is_freed = true;
-    unlink_own(l);
-    uv_close(&l->uv.handle, on_listener_closed);
-}
-
-static void abandon_listener(struct loop_base *b)
-{
-    listener_free(container_of(b, struct listener, base));
-}
-
-static struct listener *listener_new(struct loop *loop, listener_accept *accept, void *arg)
-{
-    struct listener *l = xnew(struct listener);
-
-    l->base.abandon = abandon_listener;
-    l->loop = loop;
-    l->accept = accept;
-    l->arg = arg;
-    return l;
-}
+/* Taken from a listener */
 
 static void fill_peer(const struct conn *c, struct peer *p)
 {
@@ -654,7 +590,7 @@ static void fill_peer(const struct conn *c, struct peer *p)
         int n = sizeof(ss);
 
         if (uv_tcp_getpeername(&c->uv.tcp, (struct sockaddr *)&ss, &n) == 0)
-            from_sockaddr(&ss, &p->ip, &p->port);
+            stream_from_sockaddr(&ss, &p->ip, &p->port);
         return;
     }
     struct ucred cred;
@@ -662,180 +598,36 @@ static void fill_peer(const struct conn *c, struct peer *p)
 
     /* A uid that is not known is nobody's, not root's. */
     p->uid = UINT32_MAX;
-    if (getsockopt(handle_fd(&c->uv.handle), SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0) {
+    if (getsockopt(stream_fd(&c->uv), SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0) {
         p->uid = cred.uid;
         p->pid = (uint32_t)cred.pid;
     }
 }
 
-static void on_connection(uv_stream_t *s, int status)
+struct conn *conn_accept(struct loop *l, uv_stream_t *listening, bool is_unix, struct peer *peer)
 {
-    struct listener *l = s->data;
+    struct conn *c = conn_new(l);
 
-    /* Out of descriptors, or gone before it was taken: libuv goes on listening. */
-    if (status < 0 || l->is_freed)
-        return;
-    struct conn *c = conn_new(l->loop);
-
-    if (l->path)
-        verify(uv_pipe_init(&l->loop->uv, &c->uv.pipe, 0) == 0);
+    if (is_unix)
+        verify(uv_pipe_init(&l->uv, &c->uv.pipe, 0) == 0);
     else
-        verify(uv_tcp_init(&l->loop->uv, &c->uv.tcp) == 0);
+        verify(uv_tcp_init(&l->uv, &c->uv.tcp) == 0);
     c->uv.handle.data = c;
     c->is_accepted = true;
     c->state = CONN_OPEN;
-    if (uv_accept(s, &c->uv.stream) != 0) {
+    if (uv_accept(listening, &c->uv.stream) != 0) {
         end(c);
-        return;
+        return NULL;
     }
-    if (!l->path)
+    if (!is_unix)
         uv_tcp_nodelay(&c->uv.tcp, 1);
-    struct peer peer;
+    fill_peer(c, peer);
+    return c;
+}
 
-    fill_peer(c, &peer);
-    l->accept(l->arg, c, &peer);
+void conn_accepted(struct conn *c)
+{
     verify(c->h || !is_alive(c));
     if (is_alive(c) && !c->is_paused)
         start_reading(c);
-}
-
-static int tcp_error(struct err *err, const struct ip *ip, uint16_t port, int sys)
-{
-    char text[48];
-    const char *open = ip->family == 6 ? "[" : "", *close = ip->family == 6 ? "]" : "";
-
-    ip_text(ip, text);
-    switch (sys) {
-    case EADDRINUSE:
-        return err_set(err, E_NET, "%s%s%s:%u is in use by another program", open, text, close,
-                       port);
-    case EACCES:
-        return err_set(err, E_NET, "listening on %s%s%s:%u needs root or CAP_NET_BIND_SERVICE",
-                       open, text, close, port);
-    case EADDRNOTAVAIL:
-        return err_set(err, E_NET, "%s%s%s:%u: this machine does not have that address", open, text,
-                       close, port);
-    default: return err_sys(err, E_NET, sys, "listening on %s%s%s:%u", open, text, close, port);
-    }
-}
-
-int listener_tcp(struct loop *loop, const struct ip *ip, uint16_t port, int backlog,
-                 listener_accept *accept, void *arg, struct listener **out, struct err *err)
-{
-    struct listener *l = listener_new(loop, accept, arg);
-    struct sockaddr_storage ss;
-
-    to_sockaddr(ip, port, &ss);
-    verify(uv_tcp_init(&loop->uv, &l->uv.tcp) == 0);
-    l->uv.handle.data = l;
-    /* libuv sets SO_REUSEADDR. IPv6 only: "0.0.0.0" and "[::]" can stand beside each other. */
-    int rc = uv_tcp_bind(&l->uv.tcp, (struct sockaddr *)&ss, ip->family == 6 ? UV_TCP_IPV6ONLY : 0);
-
-    if (rc == 0)
-        rc = uv_listen(&l->uv.stream, backlog, on_connection);
-    if (rc != 0) {
-        listener_free(l);
-        return tcp_error(err, ip, port, -rc);
-    }
-    *out = l;
-    return 0;
-}
-
-/* Does anybody answer on the socket file? 0 = no, and the way is free. */
-static int remove_stale(const struct sockaddr_un *un, struct err *err)
-{
-    struct stat st;
-
-    if (lstat(un->sun_path, &st) != 0)
-        return 0;
-    if (!S_ISSOCK(st.st_mode))
-        return err_set(err, E_IO, "%s exists and is not a socket", un->sun_path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    if (fd < 0)
-        return err_sys(err, E_NET, errno, "looking at %s", un->sun_path);
-    int sys = connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0 ? 0 : errno;
-
-    close(fd);
-    /* EAGAIN: somebody's backlog is full. */
-    if (sys == 0 || sys == EAGAIN)
-        return err_set(err, E_BUSY, "another program answers on %s", un->sun_path);
-    if (sys != ECONNREFUSED && sys != ENOENT)
-        return err_sys(err, E_NET, sys, "looking at %s", un->sun_path);
-    if (unlink(un->sun_path) != 0 && errno != ENOENT)
-        return err_sys(err, E_IO, errno, "removing the stale socket %s", un->sun_path);
-    return 0;
-}
-
-/* Nobody can connect before listen, so that the mode is right before it matters: the socket's own
- * mode limits what bind makes, and chmod undoes the umask. */
-static int bind_unix(int fd, const struct sockaddr_un *un, unsigned mode)
-{
-    if (fchmod(fd, mode) != 0 || bind(fd, (const struct sockaddr *)un, sizeof(*un)) != 0 ||
-        chmod(un->sun_path, mode) != 0)
-        return errno;
-    return 0;
-}
-
-static int open_unix(struct listener *l, const struct sockaddr_un *un, unsigned mode, int backlog)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    if (fd < 0)
-        return errno;
-    int sys = bind_unix(fd, un, mode);
-
-    if (sys == 0)
-        sys = -uv_pipe_open(&l->uv.pipe, fd);
-    if (sys != 0) {
-        close(fd);
-        return sys;
-    }
-    struct stat st;
-
-    if (lstat(un->sun_path, &st) == 0) {
-        l->ino = st.st_ino;
-        l->dev = st.st_dev;
-    }
-    return -uv_listen(&l->uv.stream, backlog, on_connection);
-}
-
-int listener_unix(struct loop *loop, const char *path, unsigned mode, int backlog,
-                  listener_accept *accept, void *arg, struct listener **out, struct err *err)
-{
-    struct sockaddr_un un = {.sun_family = AF_UNIX};
-
-    if (!str_copy(str_of(path), un.sun_path, sizeof(un.sun_path)))
-        return err_set(err, E_LIMIT, "%s: the path of a socket has at most %zu octets", path,
-                       sizeof(un.sun_path) - 1);
-    int rc = remove_stale(&un, err);
-
-    if (rc != 0)
-        return rc;
-    struct listener *l = listener_new(loop, accept, arg);
-
-    l->path = xstrdup(path);
-    verify(uv_pipe_init(&loop->uv, &l->uv.pipe, 0) == 0);
-    l->uv.handle.data = l;
-    int sys = open_unix(l, &un, mode, backlog);
-
-    if (sys != 0) {
-        listener_free(l);
-        return err_sys(err, E_NET, sys, "listening on %s", path);
-    }
-    *out = l;
-    return 0;
-}
-
-uint16_t listener_port(const struct listener *l)
-{
-    struct sockaddr_storage ss;
-    struct ip ip;
-    uint16_t port = 0;
-    int n = sizeof(ss);
-
-    if (l->uv.handle.type == UV_TCP &&
-        uv_tcp_getsockname(&l->uv.tcp, (struct sockaddr *)&ss, &n) == 0)
-        from_sockaddr(&ss, &ip, &port);
-    return port;
 }

@@ -21,18 +21,14 @@
 #include "core/base/list.h"
 #include "core/base/map.h"
 #include "core/base/rng.h"
+#include "core/net/dnscache.h"
 #include "core/net/dnswire.h"
 
 #define SERVERS_MAX         16
 #define CHANNELS_PER_SERVER 4
-#define CACHE_ENTRIES_MAX   10000
-#define CACHE_BYTES_MAX     (8u << 20)
-#define TTL_FLOOR_S         5
-#define TTL_CEILING_S       3600
 #define PREFERENCE_MS       60000 /* how long a silent server is asked last */
 #define RCODE_FORMERR       1
 #define OPT_N               11
-#define KEY_MAX             (DNS_NAME_MAX + 16)
 
 struct channel {
     ares_channel ares; /* own */
@@ -59,7 +55,7 @@ struct flight {
     struct list link;    /* in dns.flights, .ready or .batch */
     struct list waiters; /* dns_query.link */
     struct dns *dns;
-    char key[KEY_MAX];
+    char key[DNS_KEY_MAX];
     bool is_shared;              /* in dns.in_flight: others may join */
     char name[DNS_NAME_MAX + 1]; /* asked for now: changes along CNAMEs */
     unsigned type;
@@ -80,115 +76,26 @@ struct dns_query {
     void *arg;
 };
 
-struct entry {
-    struct list link; /* in dns.lru, oldest first */
-    char key[KEY_MAX];
-    int64_t until_ms;
-    size_t bytes;
-    struct dns_answer answer;
-};
-
 struct dns {
     struct loop *loop; /* borrowed */
     struct server servers[SERVERS_MAX];
     size_t servers_n;
     char *servers_text; /* own */
-    bool trust_ad, no_cache;
+    bool trust_ad;
     unsigned tries;
     int64_t timeout_ms;
     unsigned turn; /* which channel next */
     size_t preferred;
     int64_t preferred_until_ms;
-    struct list flights, ready, lru;
+    struct list flights, ready;
     struct list batch; /* of ready, being delivered */
-    struct map in_flight, cache;
-    size_t cache_bytes;
+    struct map in_flight;
+    struct dnscache *cache;     /* own; NULL = none */
     struct loop_timer *tick;    /* own: c-ares looks for what has timed out */
     struct loop_timer *deliver; /* own */
     bool is_ticking;
     bool is_delivering, is_freed;
 };
-
-/* Answers */
-
-static void answer_copy(struct dns_answer *out, const struct dns_answer *a)
-{
-    *out = *a;
-    out->records = a->n ? xcalloc(a->n, sizeof(*a->records)) : NULL;
-    for (size_t i = 0; i < a->n; i++) {
-        out->records[i] = a->records[i];
-        if (a->records[i].text)
-            out->records[i].text = str_dup((struct str){a->records[i].text, a->records[i].text_n});
-    }
-}
-
-static size_t answer_bytes(const struct dns_answer *a)
-{
-    size_t n = sizeof(struct entry) + a->n * sizeof(*a->records);
-
-    for (size_t i = 0; i < a->n; i++)
-        n += a->records[i].text_n;
-    return n;
-}
-
-/* Cache */
-
-static void entry_free(struct dns *d, struct entry *e)
-{
-    list_remove(&e->link);
-    map_remove(&d->cache, str_of(e->key));
-    d->cache_bytes -= e->bytes;
-    dns_answer_done(&e->answer);
-    free(e);
-}
-
-void dns_flush(struct dns *d)
-{
-    list_for_each_safe (it, &d->lru)
-        entry_free(d, list_entry(it, struct entry, link));
-}
-
-static struct entry *cache_find(struct dns *d, const char *key)
-{
-    struct entry *e = map_get(&d->cache, str_of(key));
-
-    if (!e)
-        return NULL;
-    if (e->until_ms <= loop_now_ms(d->loop)) {
-        entry_free(d, e);
-        return NULL;
-    }
-    list_remove(&e->link);
-    list_push_back(&d->lru, &e->link);
-    return e;
-}
-
-static void cache_put(struct dns *d, const char *key, const struct dns_answer *a)
-{
-    uint32_t ttl_s = a->ttl_s;
-
-    /* What may be different in a second is not remembered. */
-    if (d->no_cache || a->status == DNS_TEMP || a->status == DNS_BAD)
-        return;
-    if (ttl_s < TTL_FLOOR_S)
-        ttl_s = TTL_FLOOR_S;
-    if (ttl_s > TTL_CEILING_S)
-        ttl_s = TTL_CEILING_S;
-    struct entry *e = map_get(&d->cache, str_of(key));
-
-    if (e)
-        entry_free(d, e);
-    e = xnew(struct entry);
-    str_copy(str_of(key), e->key, sizeof(e->key));
-    e->until_ms = loop_now_ms(d->loop) + (int64_t)ttl_s * 1000;
-    answer_copy(&e->answer, a);
-    e->bytes = answer_bytes(a);
-    d->cache_bytes += e->bytes;
-    list_push_back(&d->lru, &e->link);
-    map_put(&d->cache, str_of(e->key), e);
-    while (d->cache.n > CACHE_ENTRIES_MAX || d->cache_bytes > CACHE_BYTES_MAX)
-        entry_free(d, list_entry(d->lru.next, struct entry, link));
-}
 
 /* Flights */
 
@@ -226,7 +133,8 @@ static void flight_done(struct flight *f)
     }
     if (a->status == DNS_TEMP || a->status == DNS_BAD)
         a->is_authentic = false;
-    cache_put(f->dns, f->key, a);
+    if (f->dns->cache)
+        dnscache_put(f->dns->cache, f->key, a, loop_now_ms(f->dns->loop));
     make_ready(f);
 }
 
@@ -289,7 +197,7 @@ static void keep_failure(struct flight *f, const struct dns_answer *a)
     if (!is_better && f->answer.server[0])
         return;
     dns_answer_done(&f->answer);
-    answer_copy(&f->answer, a);
+    dnscache_copy(&f->answer, a);
 }
 
 static void keep_chain(struct flight *f, const struct dns_answer *a)
@@ -446,7 +354,7 @@ static void normal_name(const char *name, char out[DNS_NAME_MAX + 1])
 /* The flight that will bring the answer. */
 static struct flight *find_flight(struct dns *d, const char *name, unsigned type)
 {
-    char plain[DNS_NAME_MAX + 1], key[KEY_MAX];
+    char plain[DNS_NAME_MAX + 1], key[DNS_KEY_MAX];
 
     normal_name(name, plain);
     snprintf(key, sizeof(key), "%u %s", type, plain);
@@ -454,12 +362,8 @@ static struct flight *find_flight(struct dns *d, const char *name, unsigned type
 
     if (f)
         return f;
-    struct entry *e = d->no_cache ? NULL : cache_find(d, key);
-
     f = flight_new(d, key, plain, type);
-    if (e) {
-        answer_copy(&f->answer, &e->answer);
-        f->answer.ttl_s = (uint32_t)((e->until_ms - loop_now_ms(d->loop) + 999) / 1000);
+    if (d->cache && dnscache_get(d->cache, key, loop_now_ms(d->loop), &f->answer)) {
         make_ready(f);
         return f;
     }
@@ -488,6 +392,12 @@ void dns_cancel(struct dns_query *q)
     /* The flight goes on: its answer is for the cache. */
     list_remove(&q->link);
     free(q);
+}
+
+void dns_flush(struct dns *d)
+{
+    if (d->cache)
+        dnscache_flush(d->cache);
 }
 
 const char *dns_servers(const struct dns *d)
@@ -630,20 +540,18 @@ int dns_new(struct loop *l, const struct dns_conf *c, struct dns **out, struct e
 {
     struct dns *d = xnew(struct dns);
     int rc = ares_library_init(ARES_LIB_INIT_ALL);
-    uint64_t seeds[2];
+    uint64_t seed;
 
     d->loop = l;
     d->trust_ad = c->trust_ad;
-    d->no_cache = c->no_cache;
+    d->cache = c->no_cache ? NULL : dnscache_new();
     d->tries = c->tries ? c->tries : 2;
     d->timeout_ms = c->timeout_ms ? c->timeout_ms : 5000;
     list_init(&d->flights);
     list_init(&d->ready);
     list_init(&d->batch);
-    list_init(&d->lru);
-    rng_bytes(seeds, sizeof(seeds));
-    map_init(&d->in_flight, seeds[0]);
-    map_init(&d->cache, seeds[1]);
+    rng_bytes(&seed, sizeof(seed));
+    map_init(&d->in_flight, seed);
     d->tick = loop_timer_new(l, on_tick, d);
     d->deliver = loop_timer_new(l, deliver_ready, d);
     for (size_t i = 0; i < c->servers_n; i++)
@@ -687,9 +595,8 @@ static void dns_destroy(struct dns *d)
                 ares_destroy(d->servers[i].channels[k].ares);
     free_flights(&d->flights);
     free_flights(&d->ready);
-    dns_flush(d);
     map_done(&d->in_flight);
-    map_done(&d->cache);
+    dnscache_free(d->cache);
     loop_timer_free(d->tick);
     loop_timer_free(d->deliver);
     free(d->servers_text);

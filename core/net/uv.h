@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* What loop.c and conn.c share of libuv. Nobody else includes this. */
+/* What loop.c, conn.c and listener.c share of libuv. Nobody else includes this. */
 #ifndef NET_UV_H
 #define NET_UV_H
 
+#include <sys/socket.h>
 #include <uv.h>
 #include "core/base/buf.h"
+#include "core/net/conn.h"
 #include "core/net/loop.h"
 
 #define LOOP_READ_MAX 65536
@@ -24,5 +26,21 @@ struct loop {
 struct loop_base {
     void (*abandon)(struct loop_base *b);
 };
+
+union stream {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+};
+
+socklen_t stream_to_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *ss);
+bool stream_from_sockaddr(const struct sockaddr_storage *ss, struct ip *ip, uint16_t *port);
+int stream_fd(const union stream *s); /* -1 = none */
+
+/* Take one connection off a listening stream. NULL when it went away meanwhile. */
+struct conn *conn_accept(struct loop *l, uv_stream_t *listening, bool is_unix, struct peer *peer);
+/* Its handlers are set, unless it was closed: begin to read. */
+void conn_accepted(struct conn *c);
 
 #endif
