@@ -368,8 +368,9 @@ void sim_pause(struct io_conn *c, bool is_paused)
         parcel_send(c, parcel_new(c, RESUME), &c->last_in_ms, 0);
 }
 
-void sim_start_tls(struct io_conn *c, const struct tls_want *w)
+void sim_start_tls(struct io *io, struct io_conn *c, const struct tls_want *w)
 {
+    (void)io;
     c->want = *w;
     str_copy(str_of(w->name), c->want_name, sizeof(c->want_name));
     c->want.name = NULL;

@@ -50,7 +50,7 @@ struct io_conn *sim_connect(struct io *io, const struct ip *ip, uint16_t port,
 void sim_write(struct io_conn *c, struct str bytes);
 size_t sim_unsent(const struct io_conn *c);
 void sim_pause(struct io_conn *c, bool is_paused);
-void sim_start_tls(struct io_conn *c, const struct tls_want *w);
+void sim_start_tls(struct io *io, struct io_conn *c, const struct tls_want *w);
 void sim_close(struct io_conn *c, bool flush);
 void sim_set_handlers(struct io_conn *c, const struct conn_handlers *h, void *arg);
 int sim_listen_tcp(struct io *io, const struct ip *ip, uint16_t port, io_accept *accept, void *arg,

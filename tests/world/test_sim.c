@@ -239,7 +239,7 @@ static void tls_is_a_fact(void **state)
         say(&f, "EHLO me\r\n");
         say(&f, "STARTTLS\r\n");
         assert_string_equal(buf_text(&f.heard.text), "220 Ready to start TLS\r\n");
-        f.io->ops->start_tls(f.heard.conn, &want);
+        f.io->ops->start_tls(f.io, f.heard.conn, &want);
         sim_run_for(f.sim, 1000);
         row_int(rows[i].name, f.heard.tls, rows[i].want);
         row_int(rows[i].name, f.heard.is_closed, rows[i].want == TLS_FAILED);
