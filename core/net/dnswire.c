@@ -442,7 +442,10 @@ static void put_rdata(struct buf *b, const struct dns_record *r)
     switch (r->type) {
     case DNS_TYPE_A:
     case DNS_TYPE_AAAA: buf_add(b, r->ip.bytes, r->type == DNS_TYPE_A ? 4 : 16); break;
-    case DNS_TYPE_MX: put16(b, r->preference); /* fall through */
+    case DNS_TYPE_MX:
+        put16(b, r->preference);
+        put_name(b, r->name);
+        break;
     case DNS_TYPE_NS:
     case DNS_TYPE_CNAME:
     case DNS_TYPE_PTR: put_name(b, r->name); break;
