@@ -91,7 +91,7 @@ static void shuffle_range(struct route_host *hosts, size_t n, struct rng *rng)
     }
 }
 
-static void shuffle_equals(struct route *r, struct rng *rng)
+void route_shuffle(struct route *r, struct rng *rng)
 {
     for (size_t from = 0, to; from < r->n; from = to) {
         to = from + 1;
@@ -189,7 +189,7 @@ enum route_verdict route_from_mx(const char *domain, const struct dns_answer *mx
     }
     if (!has_usable(out))
         return is_self_in ? fail_loop(domain, why) : fail_unusable(domain, why);
-    shuffle_equals(out, rng);
+    route_shuffle(out, rng);
     return ROUTE_OK;
 }
 

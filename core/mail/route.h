@@ -48,6 +48,10 @@ enum route_verdict route_from_mx(const char *domain, const struct dns_answer *mx
                                  const struct route_self *self, struct rng *rng, struct route *out,
                                  struct outcome *why);
 
+/* Shuffle hosts of equal preference anew: RFC 5321 5.1 asks for it at each delivery, and a route is
+ * kept for many. */
+void route_shuffle(struct route *r, struct rng *rng);
+
 /* The route of an address literal, "[192.0.2.1]" or "[ipv6:2001:db8::1]" (addr.ascii): no MX is
  * looked up (RFC 5321 5.1), *ip is the one target. False when it is no literal. */
 bool route_from_literal(const char *ascii, struct route *out, struct ip *ip);

@@ -59,6 +59,8 @@ static const struct {
     {"invalid UTF-8", STR("m\xfcnchen.de"), NULL},
     {"underscore", STR("_dmarc.example.com"), NULL},
     {"top level of digits", STR("192.0.2.1"), NULL},
+    {"only the top level is of digits", STR("example.1"), NULL},
+    {"a label of digits in front", STR("1.example.com"), "1.example.com"},
     {"U-labels whose A-labels are too long", STR("\xc3\xbc" L60 "\xc3\xbc.example"), NULL},
 };
 

@@ -130,7 +130,8 @@ static void text_is_read_strictly(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(parse_rows); i++) {
         int64_t id = -1;
-        id_parse(str_of(parse_rows[i].in), &id);
+        row_int(parse_rows[i].name, id_parse(str_of(parse_rows[i].in), &id),
+                parse_rows[i].want >= 0);
         row_int(parse_rows[i].name, id, parse_rows[i].want);
     }
     int64_t id;

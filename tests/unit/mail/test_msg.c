@@ -16,7 +16,7 @@ static void names_read_back(void **state)
     assert_int_equal(s, RCPT_QUEUED);
     assert_false(rcpt_state_parse(STR("queue"), &s));
     assert_false(rcpt_state_parse(STR(""), &s));
-    assert_string_equal(rcpt_state_name((enum rcpt_state)99), "?");
+    assert_string_equal(rcpt_state_name(RCPT_STATE_COUNT), "?");
 }
 
 /* One row per state: Q A H U D B X(expired) T(deleted), in the order of the enum. */
@@ -43,8 +43,8 @@ static void transitions_are_those_of_the_picture(void **state)
             row_int(row, rcpt_state_may_go((enum rcpt_state)from, (enum rcpt_state)to),
                     want[from][to] != '.');
         }
-    assert_false(rcpt_state_may_go((enum rcpt_state)99, RCPT_QUEUED));
-    assert_false(rcpt_state_may_go(RCPT_QUEUED, (enum rcpt_state)99));
+    assert_false(rcpt_state_may_go(RCPT_STATE_COUNT, RCPT_QUEUED));
+    assert_false(rcpt_state_may_go(RCPT_QUEUED, RCPT_STATE_COUNT));
 }
 
 static void delivered_and_expired_are_never_left(void **state)

@@ -59,6 +59,10 @@ static const struct {
     {STAGE_EOD, 554, "5.7.1", "spam",
      "host mx.example.com[192.0.2.1] said: 554 5.7.1 spam (in reply to end of DATA command)",
      "eod 554 5.7.1"},
+    {STAGE_RCPT, 450, "4.2.0", "first line\r\nsecond line",
+     "host mx.example.com[192.0.2.1] said: 450 4.2.0 first line second line (in reply to RCPT TO "
+     "command)",
+     "rcpt 450 4.2.0"},
     {STAGE_RCPT, 550, "", "\033[2Jgone\xe2\x80\xae",
      "host mx.example.com[192.0.2.1] said: 550 ^[[2Jgone<U+202E> (in reply to RCPT TO command)",
      "rcpt 550 5.0.0"},
@@ -117,6 +121,8 @@ static const struct {
      "conversation with mx.example.com[192.0.2.1] timed out while sending end of data -- message "
      "may be sent more than once",
      "eod ETIMEDOUT"},
+    {STAGE_QUIT, ECONNRESET, "lost connection with mx.example.com[192.0.2.1] while sending QUIT",
+     "quit ECONNRESET"},
     {STAGE_LOCAL, ENOSPC, "No space left on device", "local ENOSPC"},
     {STAGE_CONNECT, 4711, "connect to mx.example.com[192.0.2.1]:25: Network error",
      "connect error"},

@@ -137,6 +137,42 @@ static void equal_to_us_is_cut_and_better_stays(void **state)
     }
 }
 
+static void without_a_name_of_ours_nothing_is_cut(void **state)
+{
+    (void)state;
+    static const struct route_self nobody = {0}, empty = {.hostname = ""};
+    static const struct route_self *const selves[] = {NULL, &nobody, &empty};
+    static const struct mx mx[] = {{10, "a.example"}, {20, ""}};
+    struct rng r;
+    rng_init_seed(&r, 23);
+    for (size_t i = 0; i < ARRAY_LEN(selves); i++) {
+        struct dns_answer a = mx_answer(mx, ARRAY_LEN(mx));
+        struct route route;
+        struct outcome why;
+        assert_int_equal(route_from_mx("example.com", &a, selves[i], &r, &route, &why), ROUTE_OK);
+        assert_null(route.hosts[0].skipped);
+    }
+}
+
+static void a_kept_route_is_shuffled_anew_for_each_delivery(void **state)
+{
+    (void)state;
+    static const struct mx mx[] = {{10, "a.example"}, {10, "b.example"}, {20, "c.example"}};
+    struct dns_answer a = mx_answer(mx, ARRAY_LEN(mx));
+    struct route route;
+    struct outcome why;
+    struct rng r;
+    unsigned a_first = 0;
+    rng_init_seed(&r, 24);
+    route_from_mx("example.com", &a, &self, &r, &route, &why);
+    for (int i = 0; i < 2000; i++) {
+        route_shuffle(&route, &r);
+        assert_string_equal(route.hosts[2].name, "c.example");
+        a_first += route.hosts[0].name[0] == 'a';
+    }
+    assert_in_range(a_first, 900, 1100);
+}
+
 static void null_mx_says_556_and_that_the_domain_takes_no_mail(void **state)
 {
     (void)state;
@@ -468,6 +504,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mx_answer_becomes_an_ordered_list),
         cmocka_unit_test(equal_to_us_is_cut_and_better_stays),
+        cmocka_unit_test(without_a_name_of_ours_nothing_is_cut),
+        cmocka_unit_test(a_kept_route_is_shuffled_anew_for_each_delivery),
         cmocka_unit_test(null_mx_says_556_and_that_the_domain_takes_no_mail),
         cmocka_unit_test(only_nodata_gives_the_implicit_mx),
         cmocka_unit_test(our_own_domain_without_mx_is_a_loop),
