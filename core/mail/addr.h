@@ -31,8 +31,8 @@ struct addr {
                                          as "[1.2.3.4]" or "[ipv6:2001:db8::1]" */
 };
 
-/* Parse a mailbox without brackets: all of s. On failure *why is a static phrase ("the local part
- * is longer than 64 octets") and *out is undefined. */
+/* Parse a mailbox without brackets: all of s, at most 254 octets (RFC 5321 4.5.3.1.3). On failure
+ * *why is a static phrase ("the local part is longer than 64 octets") and *out is undefined. */
 bool addr_parse(struct str s, struct addr *out, const char **why);
 
 /* Parse "<path>" at the start of s, for MAIL FROM and RCPT TO. A source route is dropped

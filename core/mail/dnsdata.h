@@ -40,6 +40,7 @@ struct ip {
 };
 bool ip_parse(struct str s, struct ip *out);
 const char *ip_text(const struct ip *a, char out[48]);
+/* ::ffff:a.b.c.d is the same address as a.b.c.d here and in the two questions below. */
 bool ip_eq(const struct ip *a, const struct ip *b);
 bool ip_is_loopback(const struct ip *a);
 /* "192.0.2.0/24", "::1/128", a bare address is itself. */

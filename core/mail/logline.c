@@ -38,6 +38,16 @@ static void add_clean(struct buf *out, const char *s)
     text_printable(out, str_of(s), true);
 }
 
+/* A host name that a zone or a client chose: a blank or comma in it would begin a field. */
+static void add_name(struct buf *out, const char *s)
+{
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        bool is_plain = c > ' ' && c < 127 && !strchr(",;<>()=\"", c);
+        buf_add_c(out, is_plain ? *s : '?');
+    }
+}
+
 static void add_id(struct buf *out, int64_t message_id)
 {
     char id[ID_TEXT_MAX];
@@ -77,7 +87,7 @@ static void add_relay(struct buf *out, const struct outcome *o)
         return;
     }
     if (o->host[0] != '[')
-        add_clean(out, o->host);
+        add_name(out, o->host);
     buf_printf(out, "[%s]", o->ip);
     if (o->port)
         buf_printf(out, ":%u", o->port);
@@ -154,9 +164,9 @@ void logline_reject(struct buf *out, const char *stage, const char *client, cons
     buf_add_z(out, "NOQUEUE: reject: ");
     add_clean(out, stage);
     buf_add_z(out, " from ");
-    add_clean(out, client);
+    add_name(out, client);
     buf_add_c(out, '[');
-    add_clean(out, ip);
+    add_name(out, ip);
     buf_printf(out, "]: %03d ", code);
     add_clean(out, text);
     buf_add_c(out, ';');

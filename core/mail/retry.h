@@ -26,7 +26,9 @@ const struct retry_policy *retry_profile(struct str name);
  * Wall ms of the next try after try number tries (1 = the first was made), always > now_wall_ms;
  * RETRY_GIVE_UP once the lifetime is over (also when the next regular try would come later: then one
  * last try at the end of the lifetime). A server's own "try again in N" (outcome retry_after_ms)
- * counts between 30 s and max_ms. OUTCOME_UNCONFIRMED waits at least unconfirmed_ms.
+ * counts between 30 s and max_ms; it shortens the interval of the first three tries only, and we
+ * never come back before it. OUTCOME_UNCONFIRMED waits at least unconfirmed_ms. o may be NULL; rng
+ * NULL means without jitter.
  */
 int64_t retry_next(const struct retry_policy *p, bool is_report, unsigned tries,
                    int64_t arrival_wall_ms, int64_t now_wall_ms, const struct outcome *o,

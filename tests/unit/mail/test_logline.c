@@ -141,7 +141,7 @@ static void refusal_at_the_intake_has_no_queue_id(void **state)
     logline_reject(&line, "MAIL", "x\ny", "127.0.0.1", 501, "5.1.7 bad\r\nid: to=<>", "\033[0m", "",
                    "a\rb");
     assert_string_equal(buf_text(&line),
-                        "NOQUEUE: reject: MAIL from x^Jy[127.0.0.1]: 501 5.1.7 bad id: to=<>; "
+                        "NOQUEUE: reject: MAIL from x?y[127.0.0.1]: 501 5.1.7 bad id: to=<>; "
                         "from=<^[[0m> proto=ESMTP helo=<a^Mb>");
     buf_done(&line);
 }
@@ -204,6 +204,23 @@ static void no_address_or_reply_can_look_like_a_delivery(void **state)
         row_str(row, dsn, STR("5.1.1"));
         buf_done(&line);
     }
+}
+
+static void host_name_of_a_hostile_zone_cannot_begin_a_field(void **state)
+{
+    (void)state;
+    struct outcome o;
+    struct buf line = BUF_INIT;
+    struct str relay;
+    const struct delays d = {0};
+    outcome_from_reply(&o, STAGE_RCPT, 550, STR("5.1.1"), STR("no"));
+    set_peer(&o);
+    str_copy(STR("mx, status=sent (250\n.example"), o.host, sizeof(o.host));
+    logline_attempt(&line, ID, "a@b.example", "", &o, LOG_BOUNCED, &d, 0);
+    assert_int_equal(logline_status(buf_str(&line)), LOG_BOUNCED);
+    assert_true(logline_field(buf_str(&line), "relay", &relay));
+    row_str("relay", relay, STR("mx??status?sent??250?.example[192.0.2.1]:25"));
+    buf_done(&line);
 }
 
 static void fields_are_found_by_their_whole_name(void **state)
@@ -301,6 +318,7 @@ int main(void)
         cmocka_unit_test(refusal_at_the_intake_has_no_queue_id),
         cmocka_unit_test(syslog_form_names_the_part_by_which_tools_select),
         cmocka_unit_test(no_address_or_reply_can_look_like_a_delivery),
+        cmocka_unit_test(host_name_of_a_hostile_zone_cannot_begin_a_field),
         cmocka_unit_test(fields_are_found_by_their_whole_name),
         cmocka_unit_test(status_of_a_line),
         cmocka_unit_test(reader_survives_noise),
