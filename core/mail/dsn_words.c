@@ -9,6 +9,7 @@
 
 #define COLUMNS 76
 #define INDENT  "    "
+#define HANG    "  " /* more for the later lines of an indented paragraph */
 
 /* Characters, not octets. */
 static size_t width_of(struct str s)
@@ -37,6 +38,7 @@ static struct str word_part(struct str word)
 /* One paragraph, wrapped; later lines are indented too. */
 static void add_wrapped(struct buf *out, const char *indent, struct str text)
 {
+    const char *hang = indent[0] ? HANG : "";
     size_t column = strlen(indent);
     bool is_first = true;
 
@@ -47,8 +49,8 @@ static void add_wrapped(struct buf *out, const char *indent, struct str text)
             struct str part = word_part(word);
             word = str_sub(word, part.n, word.n);
             if (!is_first && column + 1 + width_of(part) > COLUMNS) {
-                buf_printf(out, "\r\n%s", indent);
-                column = strlen(indent);
+                buf_printf(out, "\r\n%s%s", indent, hang);
+                column = strlen(indent) + strlen(hang);
                 is_first = true;
             }
             if (!is_first)
