@@ -49,7 +49,7 @@ struct queue_due {
 int queue_due(struct store *s, int64_t now_wall_ms, int64_t *after_next, int64_t *after_id,
               unsigned limit, void (*each)(void *arg, const struct queue_due *row), void *arg,
               struct err *err);
-/* The next time something becomes due, or INT64_MAX. */
+/* The next time after *wall_ms at which something becomes due, or INT64_MAX. */
 int queue_next_due(struct store *s, int64_t *wall_ms, struct err *err);
 
 /* QUEUED or UNCONFIRMED to ACTIVE; *epoch is the claim's number. E_STATE when somebody else changed
@@ -140,6 +140,11 @@ int queue_audit(struct store *s, int64_t id, int64_t wall_ms, const char *who, c
 /* Retention: finished recipients whose end is older than before_wall_ms, at most limit; messages go
  * with their last recipient. Returns how many, or an error. */
 int queue_purge(struct store *s, int64_t before_wall_ms, unsigned limit, struct err *err);
+
+/* The same for whole days of the delivery log. */
+int queue_purge_log(struct store *s, int64_t before_wall_ms, struct err *err);
+/* A write that changes nothing: does the store take one (again)? */
+int queue_probe(struct store *s, struct err *err);
 
 /* A log line that is no attempt: accepted, reject, removed. */
 int queue_log(struct store *s, int64_t id, int64_t wall_ms, struct str line, struct err *err);

@@ -127,7 +127,7 @@ int queue_next_due(struct store *s, int64_t *wall_ms, struct err *err)
 {
     sqlite3_stmt *st = store_stmt(s, STMT_NEXT_DUE,
                                   "SELECT min(next) FROM recipient INDEXED BY r_state"
-                                  " WHERE finished=0 AND state=?1",
+                                  " WHERE finished=0 AND state=?1 AND next>?2",
                                   err);
     int64_t best = INT64_MAX;
 
@@ -137,6 +137,7 @@ int queue_next_due(struct store *s, int64_t *wall_ms, struct err *err)
         int rc;
 
         bind_i(st, 1, i ? RCPT_UNCONFIRMED : RCPT_QUEUED);
+        bind_i(st, 2, *wall_ms);
         rc = store_next(s, st, err, "read when something is due");
         if (rc < 0)
             return rc;

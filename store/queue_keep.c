@@ -317,3 +317,14 @@ int queue_purge(struct store *s, int64_t before_wall_ms, unsigned limit, struct 
     s->purge_from = n < limit && looked < LOOK_MAX ? 0 : at;
     return (int)n;
 }
+
+int queue_purge_log(struct store *s, int64_t before_wall_ms, struct err *err)
+{
+    return s->log ? daylog_purge(s->log, before_wall_ms, err) : 0;
+}
+
+int queue_probe(struct store *s, struct err *err)
+{
+    /* Page 1 is written anew, with the number that stood there. */
+    return sql_exec(s->db, "PRAGMA user_version=" STORE_TEXT(STORE_SCHEMA), err, "try to write");
+}

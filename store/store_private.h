@@ -20,6 +20,8 @@
 #include "store/store.h"
 
 #define STORE_SCHEMA         1
+#define STORE_TEXT(n)        STORE_TEXT_OF(n)
+#define STORE_TEXT_OF(n)     #n
 #define STORE_APPLICATION_ID 0x4d455131
 #define STORE_CACHE_KIB      16384
 #define STORE_WAL_PAGES      4000  /* a PASSIVE checkpoint from here on: 16 MiB */

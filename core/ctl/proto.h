@@ -23,7 +23,6 @@ enum ctl_verb {
     CTL_JOBS,     /* the latest jobs */
     CTL_STOP_JOB,
     CTL_RELOAD,   /* as SIGHUP */
-    CTL_RECORD,   /* a check's result or other row for the journal */
     CTL_VERB_COUNT
 };
 const char *ctl_verb_name(enum ctl_verb v); /* "status", "retry", "stop-job", ... */

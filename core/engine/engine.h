@@ -25,6 +25,8 @@ int engine_start(struct engine *e, void (*on_fatal)(void *arg, const struct err 
 /* Stop listening, let transactions under way end (at most grace_ms), hand back what was claimed;
  * done is called when nothing is left. */
 void engine_drain(struct engine *e, int64_t grace_ms, void (*done)(void *arg), void *arg);
+/* Offer the control verb "reload": asked is called when an operator wants it. */
+void engine_on_reload(struct engine *e, void (*asked)(void *arg), void *arg);
 /* A new configuration, read and valid: borrowed from now on instead of the old one. What concerns
  * listeners and the store stays as it was until a restart; *note (static) says so when it differs. */
 void engine_reload(struct engine *e, const struct conf *conf, const char **note);

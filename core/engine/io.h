@@ -46,7 +46,7 @@ struct io_ops {
     void (*write)(struct io_conn *c, struct str bytes);
     size_t (*unsent)(const struct io_conn *c);
     void (*pause)(struct io_conn *c, bool is_paused);
-    void (*start_tls)(struct io_conn *c, const struct tls_want *w);
+    void (*start_tls)(struct io *io, struct io_conn *c, const struct tls_want *w);
     void (*close)(struct io_conn *c, bool flush);
     void (*set_handlers)(struct io_conn *c, const struct conn_handlers *h, void *arg);
 

@@ -121,6 +121,13 @@ struct conf_defaults {
     bool is_foreground; /* no file: intake on 127.0.0.1:2525 */
 };
 
+/* Where the configuration is when nobody says otherwise. */
+#define CONF_DEFAULT_PATH "/etc/mxhelm/mxhelm.conf"
+/* $XDG_STATE_HOME/mxhelm, ~/.local/state/mxhelm, or /var/lib/mxhelm without a home. Returns new (free). */
+char *conf_default_state_dir(void);
+/* The system's name, with a domain put behind it when it has none. Returns new (free). */
+char *conf_default_hostname(void);
+
 /* Built-in defaults; never fails. conf_done afterwards. */
 void conf_init(struct conf *c, const struct conf_defaults *d);
 /* Read a file over the defaults. E_CONFIG / E_NOTFOUND / E_DENIED with one sentence

@@ -35,6 +35,8 @@ struct header_facts {
     const char *queue_id;
     const char *for_address; /* "" when there are several recipients (engine.md 2.4) */
     const char *from_default; /* used when From is missing: mailbox, or "" */
+    const char *from_always; /* mailbox that replaces From, NULL or "" = none: the user's own From
+                                then becomes Reply-To, unless there is one */
     int64_t wall_ms;
     uint64_t random; /* makes the Message-ID */
 };

@@ -98,12 +98,27 @@ static bool add_field(struct buf *out, struct str whole)
 }
 
 struct found {
-    bool date, message_id, from;
+    bool date, message_id, from, reply_to;
+    struct str user_from; /* body of the From that is replaced; n = 0: none */
 };
 
-/* Whether the field stays; notes what it is. */
-static bool keep_field(struct str name, struct str body, struct found *found)
+/* The sender address stands in for the user's own (from-policy = always-sender). */
+static bool is_replaced(const struct header_facts *f)
 {
+    return f->from_always && f->from_always[0];
+}
+
+/* Whether the field stays; notes what it is. */
+static bool keep_field(struct str name, struct str body, const struct header_facts *f,
+                       struct found *found)
+{
+    if (is_replaced(f) && (str_ieq_z(name, "From") || str_ieq_z(name, "Sender"))) {
+        if (str_ieq_z(name, "From"))
+            found->user_from = body;
+        return false;
+    }
+    if (str_ieq_z(name, "Reply-To") && body.n)
+        found->reply_to = true;
     if (str_ieq_z(name, "Bcc") || str_ieq_z(name, "Resent-Bcc") || str_ieq_z(name, "Return-Path"))
         return false;
 
@@ -125,8 +140,15 @@ static void add_missing(struct buf *out, const struct header_facts *f, const str
     if (!found->message_id)
         buf_printf(out, "Message-ID: <%s.%016llx@%s>\r\n", f->queue_id,
                    (unsigned long long)f->random, f->hostname);
-    if (!found->from && f->from_default[0])
+    if (is_replaced(f))
+        buf_printf(out, "From: %s\r\n", f->from_always);
+    else if (!found->from && f->from_default[0])
         buf_printf(out, "From: %s\r\n", f->from_default);
+    if (found->user_from.n && !found->reply_to) {
+        buf_add_z(out, "Reply-To: ");
+        buf_add_str(out, str_trim(found->user_from));
+        buf_add_z(out, "\r\n");
+    }
 }
 
 bool header_submit(struct str header, const struct header_facts *f, unsigned max_hops,
@@ -149,7 +171,7 @@ bool header_submit(struct str header, const struct header_facts *f, unsigned max
         } else if (hops > max_hops) {
             *why = "the message has passed too many servers: it goes round in a loop";
             *enhanced = "5.4.6";
-        } else if (keep_field(name, body, &found) && !add_field(out, whole)) {
+        } else if (keep_field(name, body, f, &found) && !add_field(out, whole)) {
             *why = "a line of the header is longer than 998 octets";
             *enhanced = "5.6.0";
         }

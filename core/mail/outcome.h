@@ -82,6 +82,7 @@ struct outcome {
     char ip[48];
     uint16_t port;
     struct tls_facts tls;
+    bool is_suspended; /* not tried again this time: the site failed with this outcome just before */
     unsigned conn_use; /* transactions on this connection, this one included */
     int64_t retry_after_ms; /* the server's own "try again in", 0 = none said */
     char tag[24]; /* a cause that no code or errno tells: "null-mx", "loop", "no-mechanism",

@@ -188,6 +188,8 @@ static void say_not_connected(const struct outcome *o, struct buf *out)
 void outcome_sentence(const struct outcome *o, struct buf *out)
 {
     bool is_wire = o->stage >= STAGE_GREETING && o->stage <= STAGE_QUIT;
+    if (o->is_suspended)
+        buf_add_z(out, "delivery temporarily suspended: ");
     if (o->code && o->class == OUTCOME_DELIVERED)
         add_reply(out, o);
     else if (o->code && is_wire && has_peer(o))

@@ -159,14 +159,18 @@ static void next_due_is_the_earliest_that_may_be_tried(void **state)
     struct q *q = *state;
     struct message m;
     struct recipient r[1];
-    int64_t at;
+    int64_t at = 0;
 
     ok(q, queue_next_due(q->s, &at, &q->err));
     assert_true(at == INT64_MAX);
+    at = 0;
     accept_mail(q, "example.net", 1, &m, r);
     ok(q, queue_next_due(q->s, &at, &q->err));
     assert_int_equal(at, q->f.now);
+    ok(q, queue_next_due(q->s, &at, &q->err)); /* nothing after that */
+    assert_true(at == INT64_MAX);
     claim(q, r);
+    at = 0;
     ok(q, queue_next_due(q->s, &at, &q->err));
     assert_true(at == INT64_MAX);
 }
@@ -356,6 +360,7 @@ static void a_start_frees_claims_and_keeps_what_may_be_delivered_apart(void **st
     assert_int_equal(t.by_state[RCPT_ACTIVE], 0);
     claim(q, &r[0]);
     claim(q, &r[2]);
+    at = 0;
     ok(q, queue_next_due(q->s, &at, &q->err));
     assert_int_equal(at, q->f.now + HOUR_MS);
 }

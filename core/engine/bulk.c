@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: ISC */
+#include "core/engine/bulk.h"
+
+#include "core/base/alloc.h"
+#include "core/engine/schedule.h"
+#include "core/engine/submit.h"
+#include "store/queue.h"
+
+#define CHUNK_ROWS  1000u
+#define RUNNING_MAX 8u
+
+struct act {
+    struct list link; /* in bulk.acts, newest first */
+    struct ctl_job info;
+    struct filter filter;
+    bool is_stopping;
+};
+
+struct bulk {
+    struct engine *engine; /* borrowed */
+    struct list acts;
+    unsigned acts_n, running;
+};
+
+/* One chunk in the store's hands. */
+struct step {
+    struct ejob job;
+    struct act *act; /* borrowed: acts that run are not forgotten */
+    struct queue_bulk bulk;
+    int64_t audit_id; /* != 0: also write the journal's row when this was the last chunk */
+    struct change {
+        int64_t rcpt_id;
+        enum rcpt_state state;
+    } changes[CHUNK_ROWS];
+    size_t n;
+};
+
+static void submit_step(struct bulk *b, struct act *a, const struct queue_bulk *so_far);
+
+static enum queue_verb verb_of(enum ctl_verb v)
+{
+    switch (v) {
+    case CTL_HOLD: return QUEUE_HOLD;
+    case CTL_RELEASE: return QUEUE_RELEASE;
+    case CTL_DELETE: return QUEUE_DELETE;
+    default: return QUEUE_RETRY;
+    }
+}
+
+static void changed(void *arg, int64_t rcpt_id, enum rcpt_state now, int64_t next_wall_ms)
+{
+    (void)next_wall_ms;
+    struct step *s = arg;
+    if (s->n < CHUNK_ROWS)
+        s->changes[s->n++] = (struct change){rcpt_id, now};
+}
+
+static int step_run(struct store_job *base, struct store *st, struct err *err)
+{
+    struct step *s = container_of(base, struct step, job.base);
+    struct queue_bulk *q = &s->bulk;
+    s->n = 0;
+    int rc = queue_bulk_step(st, q, CHUNK_ROWS, changed, s, err);
+    if (rc < 0 || !q->is_done || q->is_dry_run)
+        return rc;
+    const struct ctl_job *i = &s->act->info;
+    return queue_audit(st, s->audit_id, q->now_wall_ms, i->who, ctl_verb_name(i->verb), i->filter,
+                       i->reason, q->changed, err);
+}
+
+static void ended(struct bulk *b, struct act *a, enum ctl_job_state state)
+{
+    a->info.state = state;
+    a->info.ended_wall_ms = io_wall_ms(b->engine->io);
+    b->running--;
+    log_notice(b->engine->log, "control", "%s «%s» by %s: %s, %llu changed, %llu skipped",
+               ctl_verb_name(a->info.verb), a->info.filter, a->info.who,
+               ctl_job_state_name(state), (unsigned long long)a->info.changed,
+               (unsigned long long)a->info.skipped);
+}
+
+static bool step_done(struct ejob *job, int rc, const struct err *err)
+{
+    struct step *s = container_of(job, struct step, job);
+    struct engine *e = job->engine;
+    struct bulk *b = e->bulk;
+    struct act *a = s->act;
+    if (rc < 0) {
+        str_copy(str_of(err->text), a->info.error, sizeof a->info.error);
+        ended(b, a, CTL_JOB_FAILED);
+        return false;
+    }
+    a->info.seen = s->bulk.seen;
+    a->info.changed = s->bulk.changed;
+    a->info.skipped = s->bulk.skipped;
+    a->info.oldest_wall_ms = s->bulk.oldest_wall_ms;
+    bool is_touched = false;
+    for (size_t i = 0; i < s->n && !s->bulk.is_dry_run; i++) {
+        if (s->changes[i].state == RCPT_QUEUED)
+            is_touched = true;
+        else
+            schedule_drop(e->schedule, s->changes[i].rcpt_id);
+    }
+    if (is_touched)
+        schedule_touch(e->schedule);
+    if (s->bulk.is_done)
+        ended(b, a, CTL_JOB_DONE);
+    else if (a->is_stopping)
+        ended(b, a, CTL_JOB_STOPPED);
+    else
+        submit_step(b, a, &s->bulk);
+    return false;
+}
+
+static void step_free(struct ejob *job)
+{
+    free(container_of(job, struct step, job));
+}
+
+static void submit_step(struct bulk *b, struct act *a, const struct queue_bulk *so_far)
+{
+    struct engine *e = b->engine;
+    struct step *s = xnew(struct step);
+    s->job.base.run = step_run;
+    s->job.done = step_done;
+    s->job.free = step_free;
+    s->act = a;
+    s->bulk = *so_far;
+    s->audit_id = a->info.id;
+    ejob_submit(e, &s->job, STORE_JOB_WRITE);
+}
+
+static void act_free(struct act *a)
+{
+    filter_done(&a->filter);
+    list_remove(&a->link);
+    free(a);
+}
+
+/* Old ones that have ended make room. */
+static void forget_old(struct bulk *b)
+{
+    for (struct list *l = b->acts.prev; l != &b->acts && b->acts_n >= CTL_JOBS_MAX;) {
+        struct act *a = list_entry(l, struct act, link);
+        l = l->prev;
+        if (a->info.state != CTL_JOB_RUNNING) {
+            act_free(a);
+            b->acts_n--;
+        }
+    }
+}
+
+int bulk_start(struct bulk *b, const struct ctl_request *q, const char *who, struct ctl_job *out,
+               struct err *err)
+{
+    struct engine *e = b->engine;
+    int64_t now = io_wall_ms(e->io);
+    if (e->state != ENGINE_RUNNING)
+        return err_set(err, E_STATE, "the engine is %s: it takes no acts now",
+                       engine_state_name(e->state));
+    if (b->running >= RUNNING_MAX)
+        return err_set(err, E_LIMIT, "%u jobs are running already: wait for one to end",
+                       b->running);
+    struct filter f;
+    int rc = filter_parse(str_of(q->filter), now, &f, err);
+    if (rc < 0)
+        return rc;
+    forget_old(b);
+    struct act *a = xnew(struct act);
+    a->filter = f;
+    a->info.id = idgen_next(&e->ids, now);
+    a->info.started_wall_ms = now;
+    a->info.verb = q->verb;
+    a->info.state = CTL_JOB_RUNNING;
+    a->info.is_dry_run = q->is_dry_run;
+    str_copy(str_of(q->filter), a->info.filter, sizeof a->info.filter);
+    str_copy(str_of(q->reason), a->info.reason, sizeof a->info.reason);
+    str_copy(str_of(who), a->info.who, sizeof a->info.who);
+    list_push_front(&b->acts, &a->link);
+    b->acts_n++;
+    b->running++;
+    struct queue_bulk first = {
+        .verb = verb_of(q->verb),
+        .filter = &a->filter,
+        .now_wall_ms = now,
+        .job_id = a->info.id,
+        .reason = a->info.reason,
+        .who = a->info.who,
+        .is_dry_run = q->is_dry_run,
+    };
+    submit_step(b, a, &first);
+    *out = a->info;
+    return 0;
+}
+
+static struct act *find(const struct bulk *b, int64_t id)
+{
+    list_for_each(l, &b->acts) {
+        struct act *a = list_entry(l, struct act, link);
+        if (a->info.id == id)
+            return a;
+    }
+    return NULL;
+}
+
+bool bulk_get(const struct bulk *b, int64_t id, struct ctl_job *out)
+{
+    const struct act *a = find(b, id);
+    if (a)
+        *out = a->info;
+    return a != NULL;
+}
+
+void bulk_stop(struct bulk *b, int64_t id)
+{
+    struct act *a = find(b, id);
+    if (a)
+        a->is_stopping = true;
+}
+
+struct ctl_job *bulk_list(const struct bulk *b, size_t *n)
+{
+    struct ctl_job *all = xcalloc(b->acts_n ? b->acts_n : 1, sizeof *all);
+    *n = 0;
+    list_for_each(l, &b->acts)
+        all[(*n)++] = list_entry(l, struct act, link)->info;
+    return all;
+}
+
+struct bulk *bulk_new(struct engine *e)
+{
+    struct bulk *b = xnew(struct bulk);
+    b->engine = e;
+    list_init(&b->acts);
+    return b;
+}
+
+void bulk_free(struct bulk *b)
+{
+    list_for_each_safe(l, &b->acts)
+        act_free(list_entry(l, struct act, link));
+    free(b);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: ISC */
+/* Domains are resolved to sites; both are forgotten when nobody uses them. */
+#include "core/base/alloc.h"
+#include "core/engine/outbound.h"
+#include "core/engine/record.h"
+#include "core/engine/schedule.h"
+
+/* A resolution is used again for that long at most; the resolver's cache knows the true TTL. */
+#define FRESH_MAX_MS    (60 * SECOND_MS)
+#define FORGET_AFTER_MS (10 * MINUTE_MS)
+
+static void domain_key(const char *name, int relay, char out[ADDR_DOMAIN_MAX + 24])
+{
+    if (relay < 0)
+        snprintf(out, ADDR_DOMAIN_MAX + 24, "%s", name);
+    else
+        snprintf(out, ADDR_DOMAIN_MAX + 24, "relay %d/%s", relay, name);
+}
+
+struct domain *domain_get(struct schedule *s, const char *name, int relay)
+{
+    char key[ADDR_DOMAIN_MAX + 24];
+    domain_key(name, relay, key);
+    struct domain *d = map_get(&s->domains, str_of(key));
+    if (!d) {
+        d = xnew(struct domain);
+        str_copy(str_of(name), d->name, sizeof d->name);
+        d->relay = relay;
+        d->schedule = s;
+        list_init(&d->waiting);
+        map_put(&s->domains, str_of(key), d);
+    }
+    d->used_mono_ms = io_mono_ms(s->engine->io);
+    return d;
+}
+
+void domain_free(struct domain *d)
+{
+    struct schedule *s = d->schedule;
+    char key[ADDR_DOMAIN_MAX + 24];
+    domain_key(d->name, d->relay, key);
+    map_remove(&s->domains, str_of(key));
+    if (d->query)
+        s->engine->io->ops->cancel(d->query);
+    if (d->site)
+        d->site->domains--;
+    free(d);
+}
+
+struct site *site_get(struct schedule *s, const char *name)
+{
+    struct site *site = map_get(&s->sites, str_of(name));
+    if (!site) {
+        site = xnew(struct site);
+        str_copy(str_of(name), site->name, sizeof site->name);
+        site->schedule = s;
+        list_init(&site->turn);
+        list_init(&site->ready);
+        list_init(&site->idle);
+        unsigned max = s->engine->conf->site_connections;
+        for (size_t i = 0; i < s->engine->conf->destinations_n; i++) {
+            const struct destination_conf *c = &s->engine->conf->destinations[i];
+            if (c->connections && strcmp(c->match, name) == 0)
+                max = c->connections;
+        }
+        window_init(&site->window, max < 5 ? max : 5, max);
+        map_put(&s->sites, str_of(name), site);
+    }
+    site->used_mono_ms = io_mono_ms(s->engine->io);
+    return site;
+}
+
+void site_free(struct site *site)
+{
+    map_remove(&site->schedule->sites, str_of(site->name));
+    list_remove(&site->turn);
+    free(site->dead_why);
+    free(site);
+}
+
+/* Everything that waits fails alike: the caller has an outcome for the domain. */
+static void fail_waiting(struct domain *d, const struct outcome *o)
+{
+    struct list *l;
+    while ((l = list_pop_front(&d->waiting)))
+        record_outcome(d->schedule->engine, list_entry(l, struct delivery, link), o);
+}
+
+static void resolved(struct domain *d, const char *site_name, int64_t fresh_ms)
+{
+    struct schedule *s = d->schedule;
+    struct site *site = site_get(s, site_name);
+    site->domains++;
+    if (d->site)
+        d->site->domains--;
+    d->site = site;
+    d->fresh_until_mono_ms = io_mono_ms(s->engine->io) + fresh_ms;
+    struct list *l;
+    while ((l = list_pop_front(&d->waiting)))
+        schedule_place(s, list_entry(l, struct delivery, link));
+}
+
+/* One host that needs no MX look-up: a relay, or an address literal. */
+static void resolve_fixed(struct domain *d)
+{
+    memset(&d->route, 0, sizeof d->route);
+    d->route.n = 1;
+    struct route_host *h = &d->route.hosts[0];
+    h->is_implicit = true;
+    if (d->relay < 0) {
+        str_copy(str_of(d->name), h->name, sizeof h->name);
+        resolved(d, d->name, FRESH_MAX_MS);
+        return;
+    }
+    const struct relay_conf *r = &d->schedule->engine->conf->relays[d->relay];
+    str_copy(str_of(r->host.host), h->name, sizeof h->name);
+    char name[ADDR_DOMAIN_MAX + 1];
+    snprintf(name, sizeof name, "relay %.100s", r->name);
+    resolved(d, name, FRESH_MAX_MS);
+}
+
+static void got_mx(void *arg, const struct dns_answer *mx)
+{
+    struct domain *d = arg;
+    struct engine *e = d->schedule->engine;
+    d->query = NULL;
+    struct route_self self = engine_self(e);
+    struct outcome why;
+    if (route_from_mx(d->name, mx, &self, &e->rng, &d->route, &why) != ROUTE_OK) {
+        fail_waiting(d, &why);
+        return;
+    }
+    char site[DNS_NAME_MAX + 1];
+    route_site(&d->route, site);
+    int64_t ttl_ms = mx->ttl_s * SECOND_MS;
+    resolved(d, site, ttl_ms < FRESH_MAX_MS ? ttl_ms : FRESH_MAX_MS);
+}
+
+void domain_resolve(struct domain *d)
+{
+    struct engine *e = d->schedule->engine;
+    if (d->query)
+        return;
+    if (d->relay >= 0 || d->name[0] == '[')
+        resolve_fixed(d);
+    else
+        d->query = e->io->ops->ask(e->io, d->name, DNS_TYPE_MX, got_mx, d);
+}
+
+static void sweep_domains(struct schedule *s, int64_t before)
+{
+    size_t at = 0;
+    struct str key;
+    void *value;
+    struct list gone;
+    list_init(&gone);
+    while (map_next(&s->domains, &at, &key, &value)) {
+        struct domain *d = value;
+        /* waiting is empty then: its deliveries count as users. */
+        if (d->deliveries == 0 && !d->query && d->used_mono_ms < before)
+            list_push_back(&gone, &d->waiting);
+    }
+    struct list *l;
+    while ((l = list_pop_front(&gone)))
+        domain_free(list_entry(l, struct domain, waiting));
+}
+
+static void sweep_sites(struct schedule *s, int64_t before)
+{
+    size_t at = 0;
+    struct str key;
+    void *value;
+    struct list gone;
+    list_init(&gone);
+    while (map_next(&s->sites, &at, &key, &value)) {
+        struct site *site = value;
+        if (site->domains == 0 && site->outbounds == 0 && list_empty(&site->ready) &&
+            site->used_mono_ms < before)
+            list_push_back(&gone, &site->ready);
+    }
+    struct list *l;
+    while ((l = list_pop_front(&gone)))
+        site_free(list_entry(l, struct site, ready));
+}
+
+void schedule_sweep(struct schedule *s)
+{
+    int64_t before = io_mono_ms(s->engine->io) - FORGET_AFTER_MS;
+    sweep_domains(s, before);
+    sweep_sites(s, before);
+}

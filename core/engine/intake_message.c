@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: ISC */
+/* The message that a session gives us: envelope policy, header, chunks, commit. */
+#include "core/base/alloc.h"
+#include "core/base/text.h"
+#include "core/engine/intake_private.h"
+#include "core/engine/schedule.h"
+#include "core/engine/submit.h"
+#include "core/mail/header.h"
+#include "core/mail/logline.h"
+
+/* RFC 5321 6.3 asks for at least 100; loops are found earlier with what the large sites use. */
+#define HOPS_MAX 50u
+
+static void upload_free(struct upload *u)
+{
+    if (!u)
+        return;
+    free(u->rcpts);
+    buf_done(&u->head);
+    buf_done(&u->chunk);
+    free(u);
+}
+
+static void refuse(struct upload *u, int code, const char *enhanced, const char *text)
+{
+    if (u->refused_code != 0)
+        return;
+    u->refused_code = code;
+    str_copy(str_of(enhanced), u->refused_enhanced, sizeof u->refused_enhanced);
+    str_copy(str_of(text), u->refused_text, sizeof u->refused_text);
+}
+
+/* --- envelope --- */
+
+bool upload_mail(void *arg, const struct smtp_envelope *env, struct smtp_answer *a)
+{
+    struct session *s = arg;
+    struct engine *e = s->intake->engine;
+    if (session_is_refusing(s, a))
+        return false;
+    /* A sender that can never be answered: the reports would die with us (S6). */
+    const char *special = env->from.kind == ADDR_DOMAIN ? domain_special_use(env->from.ascii) : NULL;
+    if (special && !e->conf->lab_special_use) {
+        *a = (struct smtp_answer){550, "5.1.8", "the sender's domain can never take mail (it is a special-use name)"};
+        return false;
+    }
+    str_copy(str_of(env->helo), s->helo, sizeof s->helo);
+    upload_free(s->upload);
+    struct upload *u = s->upload = xnew(struct upload);
+    struct message *m = &u->message;
+    m->arrival_wall_ms = io_wall_ms(e->io);
+    m->id = idgen_next(&e->ids, m->arrival_wall_ms);
+    m->class = MSG_USER;
+    m->ret = env->ret;
+    addr_text_ascii(&env->from, m->reverse_path);
+    str_copy(str_of(env->envid), m->envid, sizeof m->envid);
+    if (env->is_smtputf8)
+        m->flags |= MSG_UTF8;
+    if (s->is_local)
+        snprintf(m->origin, sizeof m->origin, "local uid %u", s->peer.uid);
+    else
+        snprintf(m->origin, sizeof m->origin, "smtp [%s]:%u %.60s", s->client, s->peer.port,
+                 env->helo);
+    if (e->conf->from_policy == FROM_ALWAYS_SENDER && m->reverse_path[0])
+        str_copy(str_of(e->conf->sender), m->reverse_path, sizeof m->reverse_path);
+    return true;
+}
+
+bool upload_rcpt(void *arg, const struct smtp_envelope *env, const struct smtp_server_rcpt *r,
+                 struct smtp_answer *a)
+{
+    (void)env;
+    struct session *s = arg;
+    struct engine *e = s->intake->engine;
+    struct upload *u = s->upload;
+    if (!s->is_allowed) {
+        *a = (struct smtp_answer){554, "5.7.1", "Relay access denied"};
+        return false;
+    }
+    const char *special = r->addr.kind == ADDR_DOMAIN ? domain_special_use(r->addr.ascii) : NULL;
+    if (special && !e->conf->lab_special_use) {
+        *a = (struct smtp_answer){550, "5.1.2", "the recipient's domain can never take mail (it is a special-use name)"};
+        return false;
+    }
+    if (u->rcpts_n == u->rcpts_cap) {
+        u->rcpts_cap = u->rcpts_cap ? u->rcpts_cap * 2 : 1;
+        u->rcpts = xreallocarray(u->rcpts, u->rcpts_cap, sizeof *u->rcpts);
+    }
+    struct recipient *rc = &u->rcpts[u->rcpts_n];
+    memset(rc, 0, sizeof *rc);
+    struct addr addr = r->addr;
+    if (addr.kind == ADDR_POSTMASTER) {
+        /* <postmaster> without a domain is ours (RFC 5321 4.5.1): at the sender address's domain. */
+        addr.kind = ADDR_DOMAIN;
+        const char *at = strrchr(e->conf->sender, '@');
+        str_copy(str_of(at ? at + 1 : e->conf->hostname), addr.domain, sizeof addr.domain);
+        str_copy(str_of(addr.domain), addr.ascii, sizeof addr.ascii);
+        str_copy(STR("postmaster"), addr.local, sizeof addr.local);
+    }
+    addr_text_ascii(&addr, rc->address);
+    if (addr.is_utf8)
+        u->message.flags |= MSG_UTF8;
+    str_copy(str_of(addr.ascii), rc->domain, sizeof rc->domain);
+    str_copy(str_of(r->orcpt), rc->orcpt, sizeof rc->orcpt);
+    rc->notify = r->notify;
+    rc->message_id = u->message.id;
+    rc->id = idgen_next(&e->ids, u->message.arrival_wall_ms);
+    rc->next_wall_ms = u->message.arrival_wall_ms;
+    u->rcpts_n++;
+    return true;
+}
+
+bool upload_data(void *arg, const struct smtp_envelope *env, struct smtp_answer *a)
+{
+    (void)env;
+    struct session *s = arg;
+    return !session_is_refusing(s, a);
+}
+
+/* --- chunks --- */
+
+struct chunk_job {
+    struct ejob job;
+    int64_t message_id;
+    unsigned seq;
+    struct buf bytes;
+    bool is_drop; /* take back what was written */
+};
+
+static int chunk_run(struct store_job *base, struct store *st, struct err *err)
+{
+    struct chunk_job *c = container_of(base, struct chunk_job, job.base);
+    if (c->is_drop)
+        return queue_drop_chunks(st, c->message_id, err);
+    return queue_put_chunk(st, c->message_id, c->seq, buf_str(&c->bytes), err);
+}
+
+static bool chunk_done(struct ejob *job, int rc, const struct err *err)
+{
+    (void)err;
+    struct chunk_job *c = container_of(job, struct chunk_job, job);
+    struct session *s = intake_find_upload(job->engine->intake, c->message_id);
+    if (!s)
+        return false;
+    s->upload->flying--;
+    if (rc < 0)
+        refuse(s->upload, 452, "4.3.1", "the mail store cannot take mail now: try again later");
+    session_pump(s);
+    return false;
+}
+
+static void chunk_free(struct ejob *job)
+{
+    struct chunk_job *c = container_of(job, struct chunk_job, job);
+    buf_done(&c->bytes);
+    free(c);
+}
+
+static void submit_chunk(struct engine *e, int64_t message_id, unsigned seq, struct buf *bytes,
+                         bool is_drop)
+{
+    struct chunk_job *c = xnew(struct chunk_job);
+    c->job.base.run = chunk_run;
+    c->job.done = chunk_done;
+    c->job.free = chunk_free;
+    c->message_id = message_id;
+    c->seq = seq;
+    c->is_drop = is_drop;
+    if (bytes) {
+        c->bytes = *bytes;
+        *bytes = BUF_INIT;
+    }
+    ejob_submit(e, &c->job, STORE_JOB_WRITE);
+}
+
+struct session *intake_find_upload(struct intake *in, int64_t message_id)
+{
+    list_for_each(l, &in->sessions) {
+        struct session *s = list_entry(l, struct session, link);
+        if (s->upload && s->upload->message.id == message_id)
+            return s;
+    }
+    return NULL;
+}
+
+/* Content in its stored form: full chunks go to the store as they come. */
+static void store_bytes(struct session *s, struct str bytes)
+{
+    struct upload *u = s->upload;
+    u->message.size_bytes += bytes.n;
+    while (bytes.n > 0) {
+        size_t room = QUEUE_CHUNK_BYTES - u->chunk.n;
+        size_t n = bytes.n < room ? bytes.n : room;
+        buf_add(&u->chunk, bytes.p, n);
+        bytes = str_sub(bytes, n, bytes.n);
+        if (u->chunk.n == QUEUE_CHUNK_BYTES && bytes.n > 0) {
+            u->flying++;
+            submit_chunk(s->intake->engine, u->message.id, u->chunks++, &u->chunk, false);
+        }
+    }
+}
+
+/* --- header and body --- */
+
+static void repair_header(struct session *s)
+{
+    struct engine *e = s->intake->engine;
+    struct upload *u = s->upload;
+    char id[ID_TEXT_MAX];
+    struct header_facts f = {
+        .hostname = e->conf->hostname,
+        .helo = s->helo,
+        .client_ip = s->is_local ? "" : s->client,
+        .with = u->message.flags & MSG_UTF8 ? "UTF8SMTP" : "ESMTP",
+        .queue_id = id_text(u->message.id, id),
+        .for_address = u->rcpts_n == 1 ? u->rcpts[0].address : "",
+        .from_default = u->message.reverse_path[0] ? u->message.reverse_path : e->conf->sender,
+        .from_always = e->conf->from_policy == FROM_ALWAYS_SENDER ? e->conf->sender : "",
+        .wall_ms = u->message.arrival_wall_ms,
+        .random = rng_u64(&e->rng),
+    };
+    struct buf out CLEANUP(buf_done) = BUF_INIT;
+    size_t body_at = 0;
+    const char *why = "", *enhanced = "5.6.0";
+    u->has_header = true;
+    if (!header_submit(buf_str(&u->head), &f, HOPS_MAX, &out, &body_at, &why, &enhanced)) {
+        refuse(u, 554, enhanced, why);
+        return;
+    }
+    header_digest(buf_str(&out), &u->message.digest);
+    store_bytes(s, buf_str(&out));
+    store_bytes(s, str_sub(buf_str(&u->head), body_at, u->head.n));
+    buf_done(&u->head);
+}
+
+/* Where the header may be complete: behind an empty line, looking only at what is new. */
+static bool header_is_complete(const struct buf *head, size_t new_from)
+{
+    if (head->n >= 2 && memcmp(head->p, "\r\n", 2) == 0)
+        return true;
+    size_t from = new_from > 3 ? new_from - 3 : 0;
+    return head->n > from && memmem(head->p + from, head->n - from, "\r\n\r\n", 4) != NULL;
+}
+
+void upload_body(void *arg, struct str bytes)
+{
+    struct session *s = arg;
+    struct upload *u = s->upload;
+    if (u->refused_code != 0)
+        return;
+    u->has_8bit = u->has_8bit || !text_is_ascii(bytes);
+    if (u->has_header) {
+        store_bytes(s, bytes);
+        return;
+    }
+    size_t old = u->head.n;
+    buf_add_str(&u->head, bytes);
+    if (header_is_complete(&u->head, old))
+        repair_header(s);
+    else if (u->head.n > HEADER_BYTES_MAX)
+        refuse(u, 554, "5.6.0", "the header is larger than 256 KiB");
+}
+
+/* --- the end --- */
+
+struct accept_job {
+    struct ejob job;
+    struct session *session; /* NULL once the session is gone: then nobody is told */
+    struct upload *upload;   /* own */
+    struct buf line;
+};
+
+static int accept_run(struct store_job *base, struct store *st, struct err *err)
+{
+    struct accept_job *a = container_of(base, struct accept_job, job.base);
+    struct upload *u = a->upload;
+    int rc = queue_put_chunk(st, u->message.id, u->chunks, buf_str(&u->chunk), err);
+    if (rc >= 0)
+        rc = queue_accept(st, &u->message, u->rcpts, u->rcpts_n, err);
+    if (rc >= 0)
+        rc = queue_log(st, u->message.id, u->message.arrival_wall_ms, buf_str(&a->line), err);
+    return rc;
+}
+
+static bool accept_done(struct ejob *job, int rc, const struct err *err)
+{
+    struct accept_job *a = container_of(job, struct accept_job, job);
+    struct engine *e = job->engine;
+    struct session *s = a->session;
+    struct upload *u = a->upload;
+    if (rc >= 0) {
+        meter_add(&e->accepted, io_mono_ms(e->io), 1);
+        bool is_whole = u->chunks == 0;
+        struct buf none = BUF_INIT;
+        schedule_fresh(e->schedule, &u->message, u->rcpts, u->rcpts_n,
+                       is_whole ? &u->chunk : &none);
+    }
+    if (!s)
+        return false;
+    s->accepting = NULL;
+    int64_t now = io_mono_ms(e->io);
+    if (rc >= 0) {
+        char id[ID_TEXT_MAX], text[64];
+        snprintf(text, sizeof text, "Ok: queued as %s", id_text(u->message.id, id));
+        smtp_server_answer(s->server, 250, "2.0.0", text, now);
+    } else if (err->code == E_FULL) {
+        smtp_server_answer(s->server, 452, "4.3.1", "the disk of the mail store is full: try again later", now);
+    } else {
+        smtp_server_answer(s->server, 451, "4.3.0", "the message could not be stored: try again later", now);
+    }
+    session_pump(s);
+    return false;
+}
+
+static void accept_free(struct ejob *job)
+{
+    struct accept_job *a = container_of(job, struct accept_job, job);
+    upload_free(a->upload);
+    buf_done(&a->line);
+    free(a);
+}
+
+void upload_end(void *arg, const struct smtp_envelope *env)
+{
+    (void)env;
+    struct session *s = arg;
+    struct engine *e = s->intake->engine;
+    struct upload *u = s->upload;
+    if (!u->has_header && u->refused_code == 0)
+        repair_header(s);
+    if (u->refused_code != 0) {
+        int code = u->refused_code;
+        char enhanced[12], text[200];
+        memcpy(enhanced, u->refused_enhanced, sizeof enhanced);
+        memcpy(text, u->refused_text, sizeof text);
+        upload_abort(s);
+        smtp_server_answer(s->server, code, enhanced, text, io_mono_ms(e->io));
+        return;
+    }
+    if (u->has_8bit)
+        u->message.flags |= MSG_8BIT;
+    struct accept_job *a = xnew(struct accept_job);
+    a->job.base.run = accept_run;
+    a->job.done = accept_done;
+    a->job.free = accept_free;
+    a->session = s;
+    a->upload = u;
+    logline_accepted(&a->line, &u->message, (unsigned)u->rcpts_n);
+    s->accepting = a;
+    s->upload = NULL;
+    ejob_submit(e, &a->job, STORE_JOB_WRITE);
+}
+
+void upload_abort(void *arg)
+{
+    struct session *s = arg;
+    struct upload *u = s->upload;
+    if (u && u->chunks > 0)
+        submit_chunk(s->intake->engine, u->message.id, 0, NULL, true);
+    upload_free(u);
+    s->upload = NULL;
+}
+
+void upload_forget(struct session *s)
+{
+    if (s->accepting)
+        s->accepting->session = NULL;
+    s->accepting = NULL;
+    upload_abort(s);
+}

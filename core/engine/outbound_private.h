@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/* The two halves of an outbound: reaching a host (outbound.c), and talking to it (outbound_talk.c). */
+#ifndef ENGINE_OUTBOUND_PRIVATE_H
+#define ENGINE_OUTBOUND_PRIVATE_H
+
+#include "core/engine/outbound.h"
+
+struct engine *outbound_engine(const struct outbound *o);
+/* The connection is up: greet. */
+void outbound_talk(struct outbound *o);
+/* The host failed with mail unsettled: remember why, try the next address or host. */
+void outbound_next_target(struct outbound *o, const struct outcome *why);
+/* Connection, client and look-ups go; the deliveries stay. */
+void outbound_hang_up(struct outbound *o, bool flush);
+/* Out of the schedule, memory freed: no delivery may be aboard. */
+void outbound_gone(struct outbound *o);
+void outbound_timer(struct outbound *o, int64_t delay_ms);
+/* Host, address and port of the target in use, for an outcome. */
+void outbound_note_host(const struct outbound *o, struct outcome *why);
+/* Send QUIT and what belongs to it. */
+void outbound_quit(struct outbound *o);
+/* End the deliveries aboard: unconfirmed where the end of data went out, else with this outcome. */
+void outbound_abort_talk(struct outbound *o, const struct outcome *local);
+/* The piece of content under way is not wanted any more. */
+void outbound_reading_lost(struct outbound *o);
+void outbound_timer_fired_talking(struct outbound *o);
+extern const struct conn_handlers outbound_handlers;
+
+#endif

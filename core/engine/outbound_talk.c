@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: ISC */
+/* Talking to a host: the SMTP client machine between the connection and the deliveries. */
+#include <errno.h>
+
+#include "core/base/alloc.h"
+#include "core/engine/outbound_private.h"
+#include "core/engine/record.h"
+#include "core/engine/submit.h"
+#include "store/spool.h"
+
+/* A connection without work is kept that long: the next message of a burst saves three round trips. */
+#define IDLE_MS (5 * SECOND_MS)
+/* Transactions on one connection: some receivers count. */
+#define USES_MAX 250u
+/* How much may wait in the connection before more is taken from the machine. */
+#define UNSENT_MAX (64u * 1024)
+/* A host whose handshake failed is used in the clear that long, where that is allowed. */
+#define CLEAR_FOR_MS (HOUR_MS)
+
+static void pump(struct outbound *o);
+
+/* --- transactions --- */
+
+static void fill_txn(struct delivery *d)
+{
+    free(d->rcpts);
+    d->rcpts = xcalloc(d->n, sizeof *d->rcpts);
+    size_t n = 0;
+    list_for_each(l, &d->tasks) {
+        struct task *t = list_entry(l, struct task, link);
+        if (!t->outcome)
+            d->rcpts[n++] = (struct smtp_rcpt){t->address, t->orcpt, t->notify, false, t};
+    }
+    const struct parcel *p = d->parcel;
+    d->txn = (struct smtp_txn){
+        .reverse_path = p->reverse_path,
+        .envid = p->envid,
+        .ret = p->ret,
+        .flags = p->flags,
+        .size_bytes = p->size_bytes,
+        .rcpts = d->rcpts,
+        .rcpts_n = n,
+        .user = d,
+    };
+}
+
+static void begin(struct outbound *o, struct delivery *d)
+{
+    struct engine *e = outbound_engine(o);
+    int64_t now = io_mono_ms(e->io);
+    if (d->begin_mono_ms == 0) {
+        d->begin_mono_ms = now;
+        d->begin_wall_ms = io_wall_ms(e->io);
+    }
+    if (d->setup_mono_ms == 0)
+        d->setup_mono_ms = now;
+    record_claim(e, d);
+    fill_txn(d);
+    smtp_client_begin(o->client, &d->txn, now);
+}
+
+/* More mail for this connection, if it may take some. */
+static void board(struct outbound *o)
+{
+    if (o->second || !o->client || !smtp_client_may_begin(o->client))
+        return;
+    if (o->first && o->first->txn.user == NULL) {
+        begin(o, o->first); /* it waited for this connection */
+        return;
+    }
+    if (smtp_client_uses(o->client) + (o->first ? 1 : 0) >= USES_MAX)
+        return;
+    struct delivery *d = schedule_take(o->site, o->tls);
+    if (!d)
+        return;
+    if (o->first)
+        o->second = d;
+    else
+        o->first = d;
+    begin(o, d);
+}
+
+/* --- content --- */
+
+struct body_read {
+    struct ejob job;
+    struct outbound *outbound; /* looked at only while the delivery says that it is aboard */
+    struct delivery *delivery;
+    int64_t message_id;
+    unsigned seq;
+    struct buf bytes;
+};
+
+static int body_run(struct store_job *base, struct store *st, struct err *err)
+{
+    struct body_read *b = container_of(base, struct body_read, job.base);
+    return spool_read(st, b->message_id, b->seq, &b->bytes, err);
+}
+
+static void body_free(struct ejob *job)
+{
+    struct body_read *b = container_of(job, struct body_read, job);
+    buf_done(&b->bytes);
+    free(b);
+}
+
+static bool body_done(struct ejob *job, int rc, const struct err *err)
+{
+    struct body_read *b = container_of(job, struct body_read, job);
+    struct outbound *o = b->outbound;
+    struct engine *e = job->engine;
+    if (!o)
+        return false; /* the connection is gone, and the delivery with it */
+    o->reading = NULL;
+    int64_t now = io_mono_ms(e->io);
+    if (rc < 0) {
+        struct outcome local;
+        outcome_init(&local, OUTCOME_DEFERRED, STAGE_LOCAL);
+        str_copy(STR("4.3.0"), local.enhanced, sizeof local.enhanced);
+        snprintf(local.text, sizeof local.text, "cannot read the content: %s", err->text);
+        log_error(e->log, "deliver", "%s", local.text);
+        smtp_client_abandon(o->client, &local, now);
+    } else {
+        b->delivery->sent_bytes += b->bytes.n;
+        bool is_last = b->delivery->sent_bytes >= b->delivery->parcel->size_bytes;
+        smtp_client_body(o->client, buf_str(&b->bytes), is_last, now);
+    }
+    pump(o);
+    return false;
+}
+
+static void give_body(struct outbound *o, struct delivery *d)
+{
+    struct engine *e = outbound_engine(o);
+    if (d->parcel->has_body) {
+        smtp_client_body(o->client, buf_str(&d->parcel->body), true, io_mono_ms(e->io));
+        return;
+    }
+    if (o->reading)
+        return;
+    struct body_read *b = xnew(struct body_read);
+    b->job.base.run = body_run;
+    b->job.done = body_done;
+    b->job.free = body_free;
+    b->outbound = o;
+    b->delivery = d;
+    b->message_id = d->parcel->message_id;
+    b->seq = d->next_chunk++;
+    o->reading = b;
+    ejob_submit(e, &b->job, STORE_JOB_READ);
+}
+
+static void marked(void *arg, struct delivery *d, bool is_ok)
+{
+    (void)arg;
+    struct outbound *o = d->outbound;
+    if (!o || !o->client)
+        return; /* the connection was lost meanwhile */
+    struct engine *e = outbound_engine(o);
+    if (is_ok) {
+        smtp_client_release(o->client, io_mono_ms(e->io));
+    } else {
+        struct outcome local;
+        outcome_init(&local, OUTCOME_DEFERRED, STAGE_LOCAL);
+        str_copy(STR("4.3.0"), local.enhanced, sizeof local.enhanced);
+        str_copy(STR("not sent: an operator changed a recipient, or the store did not take the "
+                     "end-of-data mark"),
+                 local.text, sizeof local.text);
+        smtp_client_abandon(o->client, &local, io_mono_ms(e->io));
+    }
+    pump(o);
+}
+
+static void at_end(struct outbound *o, struct delivery *d)
+{
+    struct engine *e = outbound_engine(o);
+    if (!engine_delivers(e) && e->state != ENGINE_DRAINING)
+        return; /* the store is sick: the abort is on its way */
+    d->outbound = o;
+    record_mark(e, d, marked, NULL);
+}
+
+/* --- events of the machine --- */
+
+static void rcpt_settled(const struct smtp_client_notice *n)
+{
+    struct task *t = n->txn->rcpts[n->rcpt].user;
+    if (!t->outcome)
+        t->outcome = xnew(struct outcome);
+    *t->outcome = *n->outcome;
+}
+
+/* Ready for another host: as if nothing had been tried. */
+static void rewind_delivery(struct delivery *d)
+{
+    d->txn.user = NULL;
+    d->outbound = NULL;
+    d->next_chunk = 0;
+    d->sent_bytes = 0;
+    d->setup_mono_ms = 0;
+}
+
+static void txn_done(struct outbound *o, const struct smtp_client_notice *n)
+{
+    struct engine *e = outbound_engine(o);
+    struct delivery *d = n->txn->user;
+    bool was_second = d == o->second;
+    if (o->reading && o->reading->delivery == d)
+        outbound_reading_lost(o);
+    if (n->is_site_failure && n->outcome->class == OUTCOME_DEFERRED) {
+        o->failure = *n->outcome; /* CLOSED follows: then the next host */
+        o->has_failure = true;
+        rewind_delivery(d);
+        return;
+    }
+    window_success(&o->site->window);
+    d->outbound = NULL;
+    struct outcome outcome = *n->outcome;
+    if (was_second)
+        o->second = NULL;
+    else {
+        o->first = o->second;
+        o->second = NULL;
+    }
+    record_outcome(e, d, &outcome);
+}
+
+/* Not this connection's any more: it waits for another, still claimed. */
+static void put_back(struct schedule *s, struct delivery **slot)
+{
+    struct delivery *d = *slot;
+    *slot = NULL;
+    if (!d)
+        return;
+    rewind_delivery(d);
+    d->begin_mono_ms = 0;
+    schedule_place(s, d);
+}
+
+/* The session is over. What is still aboard tries the next host; a second one goes back. */
+static void session_closed(struct outbound *o, const struct outcome *why)
+{
+    struct schedule *s = o->site->schedule;
+    struct outcome reason = o->has_failure ? o->failure : *why;
+    bool was_tls = reason.stage == STAGE_TLS || reason.stage == STAGE_STARTTLS;
+    o->has_failure = false;
+    put_back(s, &o->second);
+    if (o->is_aborting)
+        put_back(s, &o->first);
+    if (!o->first) {
+        outbound_gone(o);
+        return;
+    }
+    rewind_delivery(o->first);
+    if (was_tls && o->tls == TLS_LEVEL_OPPORTUNISTIC && !o->is_clear) {
+        /* Once more to the same address, without TLS: any TLS is better than none, but mail that
+         * does not arrive is worse than both. */
+        o->is_clear = true;
+        o->site->clear_until_mono_ms = io_mono_ms(outbound_engine(o)->io) + CLEAR_FOR_MS;
+        o->target--;
+    }
+    outbound_next_target(o, &reason);
+}
+
+static void start_tls(struct outbound *o)
+{
+    struct engine *e = outbound_engine(o);
+    struct tls_want w = {o->route.hosts[o->host].name, o->tls == TLS_LEVEL_VERIFIED};
+    e->io->ops->start_tls(e->io, o->conn, &w);
+}
+
+/* True when the outbound is no more (or has moved on to another connection). */
+static bool handle(struct outbound *o, enum smtp_client_event ev,
+                   const struct smtp_client_notice *n)
+{
+    switch (ev) {
+    case SMTP_CLIENT_WAIT: break;
+    case SMTP_CLIENT_READY: board(o); break;
+    case SMTP_CLIENT_START_TLS: start_tls(o); break;
+    case SMTP_CLIENT_RCPT: rcpt_settled(n); break;
+    case SMTP_CLIENT_NEED_BODY: give_body(o, n->txn->user); break;
+    case SMTP_CLIENT_AT_END:
+        at_end(o, n->txn->user);
+        board(o);
+        break;
+    case SMTP_CLIENT_DONE:
+        txn_done(o, n);
+        board(o);
+        break;
+    case SMTP_CLIENT_CLOSED: {
+        struct outcome why = *n->outcome;
+        session_closed(o, &why);
+        return true;
+    }
+    }
+    return false;
+}
+
+/* True when something went out: that may have made room for more content. */
+static bool flush_output(struct outbound *o)
+{
+    struct engine *e = outbound_engine(o);
+    const struct io_ops *io = e->io->ops;
+    struct str out = smtp_client_output(o->client);
+    if (out.n == 0 || !o->conn || io->unsent(o->conn) >= UNSENT_MAX)
+        return false;
+    io->write(o->conn, out);
+    smtp_client_sent(o->client, out.n, io_mono_ms(e->io));
+    return true;
+}
+
+static void settle_phase(struct outbound *o)
+{
+    struct engine *e = outbound_engine(o);
+    if (o->phase == OUTBOUND_TALK && !o->first && smtp_client_may_begin(o->client)) {
+        o->phase = OUTBOUND_IDLE;
+        if (smtp_client_uses(o->client) >= USES_MAX || e->state != ENGINE_RUNNING) {
+            outbound_retire(o);
+            return;
+        }
+        list_push_back(&o->site->idle, &o->idle_link);
+        outbound_timer(o, IDLE_MS);
+        schedule_pump(o->site->schedule);
+        return;
+    }
+    if (o->phase == OUTBOUND_IDLE)
+        return;
+    int64_t deadline = smtp_client_deadline(o->client);
+    if (deadline != INT64_MAX)
+        outbound_timer(o, deadline - io_mono_ms(e->io));
+}
+
+static void pump(struct outbound *o)
+{
+    struct smtp_client_notice n;
+    enum smtp_client_event ev;
+    do {
+        while ((ev = smtp_client_next(o->client, &n)) != SMTP_CLIENT_WAIT) {
+            if (handle(o, ev, &n))
+                return;
+        }
+    } while (flush_output(o));
+    settle_phase(o);
+}
+
+/* --- from the connection --- */
+
+void outbound_talk(struct outbound *o)
+{
+    struct engine *e = outbound_engine(o);
+    const struct relay_conf *r = o->relay >= 0 ? &e->conf->relays[o->relay] : NULL;
+    struct smtp_client_conf c = {
+        .helo = e->conf->hostname,
+        .host = o->route.hosts[o->host].name,
+        .ip = o->ip,
+        .port = r ? r->host.port : e->conf->port,
+        .tls = o->is_clear ? TLS_LEVEL_NONE : o->tls,
+        .is_implicit_tls = r && r->is_implicit_tls,
+        .auth = r ? r->auth : AUTH_NONE,
+        .user = r ? r->user : NULL,
+        .password = r ? r->password : NULL,
+        .timeouts = &smtp_timeouts_rfc,
+    };
+    int64_t now = io_mono_ms(e->io);
+    o->phase = OUTBOUND_TALK;
+    o->sessions++;
+    o->client = smtp_client_new(&c, now);
+    smtp_client_connected(o->client, now);
+    pump(o);
+}
+
+static void on_connected(void *arg)
+{
+    outbound_talk(arg);
+}
+
+static void on_data(void *arg, struct str bytes)
+{
+    struct outbound *o = arg;
+    smtp_client_input(o->client, bytes, io_mono_ms(outbound_engine(o)->io));
+    pump(o);
+}
+
+static void on_drained(void *arg)
+{
+    struct outbound *o = arg;
+    if (o->client)
+        pump(o);
+}
+
+static void on_tls_done(void *arg, const struct tls_facts *facts)
+{
+    struct outbound *o = arg;
+    smtp_client_tls_done(o->client, facts, io_mono_ms(outbound_engine(o)->io));
+    pump(o);
+}
+
+static void on_closed(void *arg, int sys)
+{
+    struct outbound *o = arg;
+    o->conn = NULL;
+    if (o->phase == OUTBOUND_CONNECT) {
+        struct outcome why;
+        outcome_from_errno(&why, STAGE_CONNECT, sys ? sys : ECONNRESET);
+        outbound_note_host(o, &why);
+        outbound_next_target(o, &why);
+        return;
+    }
+    if (o->phase == OUTBOUND_IDLE || o->phase == OUTBOUND_QUIT) {
+        /* A close between transactions is normal, and free. */
+        outbound_gone(o);
+        return;
+    }
+    smtp_client_lost(o->client, sys, io_mono_ms(outbound_engine(o)->io));
+    pump(o);
+}
+
+const struct conn_handlers outbound_handlers = {
+    .connected = on_connected,
+    .data = on_data,
+    .drained = on_drained,
+    .tls_done = on_tls_done,
+    .closed = on_closed,
+};
+
+void outbound_timer_fired_talking(struct outbound *o)
+{
+    if (o->phase == OUTBOUND_QUIT) {
+        outbound_gone(o);
+        return;
+    }
+    struct engine *e = outbound_engine(o);
+    int64_t now = io_mono_ms(e->io);
+    if (now >= smtp_client_deadline(o->client))
+        smtp_client_timeout(o->client, now);
+    pump(o);
+}
+
+void outbound_quit(struct outbound *o)
+{
+    smtp_client_quit(o->client, io_mono_ms(outbound_engine(o)->io));
+    pump(o);
+}
+
+void outbound_carry(struct outbound *o, struct delivery *d)
+{
+    list_remove(&o->idle_link);
+    o->phase = OUTBOUND_TALK;
+    o->first = d;
+    board(o);
+    pump(o);
+}
+
+void outbound_abort_talk(struct outbound *o, const struct outcome *local)
+{
+    struct schedule *s = o->site->schedule;
+    o->is_aborting = true;
+    if (o->first && o->first->txn.user) {
+        smtp_client_abandon(o->client, local, io_mono_ms(s->engine->io));
+        pump(o);
+        return;
+    }
+    put_back(s, &o->first);
+    outbound_gone(o);
+}
+
+void outbound_reading_lost(struct outbound *o)
+{
+    if (o->reading)
+        o->reading->outbound = NULL;
+    o->reading = NULL;
+}

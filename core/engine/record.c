@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: ISC */
+#include "core/engine/record.h"
+
+#include "core/base/alloc.h"
+#include "core/engine/report.h"
+#include "core/engine/submit.h"
+#include "core/mail/logline.h"
+#include "core/mail/retry.h"
+
+/* A recipient that waited for a connection that long past its lifetime is given up without a try. */
+#define EXPIRE_GRACE_MS HOUR_MS
+
+/* --- claim, mark, unclaim --- */
+
+struct claimed {
+    int64_t rcpt_id;
+    unsigned *epoch; /* in the task: written and read in the store thread only */
+};
+
+struct claim {
+    struct ejob job;
+    struct delivery *delivery;
+    char site[ADDR_DOMAIN_MAX + 1];
+    int64_t wall_ms;
+    bool is_lost; /* of a mark: some recipient is not ours any more */
+    void (*told)(void *arg, struct delivery *d, bool is_ok);
+    void *arg;
+    size_t n;
+    struct claimed rcpts[];
+};
+
+static struct claim *claim_new(struct engine *e, struct delivery *d, bool only_open)
+{
+    struct claim *c = xcalloc(1, sizeof *c + d->n * sizeof c->rcpts[0]);
+    c->delivery = d;
+    c->wall_ms = io_wall_ms(e->io);
+    list_for_each(l, &d->tasks) {
+        struct task *t = list_entry(l, struct task, link);
+        if (!only_open || !t->outcome)
+            c->rcpts[c->n++] = (struct claimed){t->rcpt_id, &t->epoch};
+    }
+    return c;
+}
+
+static void claim_free(struct ejob *job)
+{
+    free(container_of(job, struct claim, job));
+}
+
+static int claim_run(struct store_job *base, struct store *st, struct err *err)
+{
+    struct claim *c = container_of(base, struct claim, job.base);
+    for (size_t i = 0; i < c->n; i++) {
+        int rc = queue_claim(st, c->rcpts[i].rcpt_id, c->site, c->rcpts[i].epoch, err);
+        if (rc < 0 && err_is_store(err))
+            return rc;
+        if (rc < 0)
+            *c->rcpts[i].epoch = 0; /* an operator was faster: the mark will find out */
+    }
+    return 0;
+}
+
+static bool claim_done(struct ejob *job, int rc, const struct err *err)
+{
+    (void)job, (void)rc, (void)err;
+    return false;
+}
+
+void record_claim(struct engine *e, struct delivery *d)
+{
+    if (d->is_claimed)
+        return;
+    d->is_claimed = true;
+    struct claim *c = claim_new(e, d, false);
+    str_copy(str_of(d->domain->site ? d->domain->site->name : ""), c->site, sizeof c->site);
+    c->job.base.run = claim_run;
+    c->job.done = claim_done;
+    c->job.free = claim_free;
+    ejob_submit(e, &c->job, STORE_JOB_WRITE);
+}
+
+static int mark_run(struct store_job *base, struct store *st, struct err *err)
+{
+    struct claim *c = container_of(base, struct claim, job.base);
+    c->is_lost = false;
+    for (size_t i = 0; i < c->n; i++) {
+        int rc = queue_mark(st, c->rcpts[i].rcpt_id, *c->rcpts[i].epoch, c->wall_ms, err);
+        if (rc < 0 && err_is_store(err))
+            return rc;
+        if (rc < 0)
+            c->is_lost = true;
+    }
+    return 0;
+}
+
+static bool mark_done(struct ejob *job, int rc, const struct err *err)
+{
+    (void)err;
+    struct claim *c = container_of(job, struct claim, job);
+    c->told(c->arg, c->delivery, rc >= 0 && !c->is_lost);
+    return false;
+}
+
+void record_mark(struct engine *e, struct delivery *d,
+                 void (*told)(void *arg, struct delivery *d, bool is_ok), void *arg)
+{
+    struct claim *c = claim_new(e, d, true);
+    c->told = told;
+    c->arg = arg;
+    c->job.base.run = mark_run;
+    c->job.done = mark_done;
+    c->job.free = claim_free;
+    ejob_submit(e, &c->job, STORE_JOB_WRITE);
+}
+
+static int unclaim_run(struct store_job *base, struct store *st, struct err *err)
+{
+    struct claim *c = container_of(base, struct claim, job.base);
+    for (size_t i = 0; i < c->n; i++) {
+        int rc = queue_unclaim(st, c->rcpts[i].rcpt_id, *c->rcpts[i].epoch, c->wall_ms, err);
+        if (rc < 0 && err_is_store(err))
+            return rc;
+    }
+    return 0;
+}
+
+static bool unclaim_done(struct ejob *job, int rc, const struct err *err)
+{
+    (void)rc, (void)err;
+    struct claim *c = container_of(job, struct claim, job);
+    schedule_forget(job->engine->schedule, c->delivery);
+    return false;
+}
+
+void record_unclaim(struct engine *e, struct delivery *d)
+{
+    list_remove(&d->link);
+    struct claim *c = claim_new(e, d, false);
+    c->job.base.run = unclaim_run;
+    c->job.done = unclaim_done;
+    c->job.free = claim_free;
+    ejob_submit(e, &c->job, STORE_JOB_WRITE);
+}
+
+/* --- outcomes --- */
+
+struct entry {
+    struct task *task;
+    struct queue_settle settle;
+    const struct outcome *outcome; /* the task's own, or record.shared */
+    enum log_status status;
+    bool wants_report;
+    enum dsn_action action;
+    int64_t deadline_wall_ms;
+    struct buf line;
+    bool is_lost; /* an operator changed it meanwhile */
+};
+
+struct record {
+    struct ejob job;
+    struct delivery *delivery; /* own until done */
+    struct outcome shared;
+    struct delays delays;
+    bool is_unattempted; /* an end without a try */
+    bool needs_claim;
+    struct report *report; /* own; NULL = none wanted */
+    size_t n;
+    struct entry entries[];
+};
+
+static void record_free(struct ejob *job)
+{
+    struct record *r = container_of(job, struct record, job);
+    for (size_t i = 0; i < r->n; i++)
+        buf_done(&r->entries[i].line);
+    report_free(r->report);
+    free(r);
+}
+
+/* Where the recipient goes, by what happened. */
+static void decide(struct engine *e, const struct delivery *d, struct entry *en, int64_t now)
+{
+    const struct conf *c = e->conf;
+    const struct outcome *o = en->outcome;
+    bool is_report = d->parcel->class == MSG_REPORT;
+    int64_t arrival = d->parcel->arrival_wall_ms;
+    en->deadline_wall_ms = retry_deadline(&c->retry, is_report, arrival);
+    switch (o->class) {
+    case OUTCOME_DELIVERED:
+        en->settle.state = RCPT_DELIVERED;
+        en->status = LOG_SENT;
+        return;
+    case OUTCOME_FAILED:
+        en->settle.state = RCPT_BOUNCED;
+        en->status = LOG_BOUNCED;
+        en->action = DSN_ACT_FAILED;
+        en->wants_report = true;
+        return;
+    default: break;
+    }
+    bool is_unconfirmed = o->class == OUTCOME_UNCONFIRMED;
+    int64_t next = retry_next(&c->retry, is_report, en->task->tries + 1, arrival, now, o, &e->rng);
+    if (next == RETRY_GIVE_UP) {
+        en->settle.state = RCPT_EXPIRED;
+        en->status = LOG_EXPIRED;
+        en->action = DSN_ACT_FAILED;
+        en->wants_report = true;
+        return;
+    }
+    en->settle.state = is_unconfirmed ? RCPT_UNCONFIRMED : RCPT_QUEUED;
+    en->settle.next_wall_ms = next;
+    en->status = is_unconfirmed ? LOG_UNCONFIRMED : LOG_DEFERRED;
+    en->action = DSN_ACT_DELAYED;
+    en->wants_report = c->retry.delay_notice_ms > 0 && !en->task->is_notified &&
+                       now - arrival >= c->retry.delay_notice_ms;
+}
+
+static void count(struct engine *e, enum log_status status)
+{
+    int64_t now = io_mono_ms(e->io);
+    switch (status) {
+    case LOG_SENT: meter_add(&e->delivered, now, 1); break;
+    case LOG_BOUNCED:
+    case LOG_EXPIRED: meter_add(&e->bounced, now, 1); break;
+    default: meter_add(&e->deferrals, now, 1); break;
+    }
+}
+
+static void fill_delays(const struct delivery *d, int64_t now_wall, int64_t now_mono,
+                        struct delays *out)
+{
+    int64_t begin = d->begin_mono_ms ? d->begin_mono_ms : now_mono;
+    int64_t setup = d->setup_mono_ms ? d->setup_mono_ms : now_mono;
+    out->a_ms = (now_wall - d->parcel->arrival_wall_ms) - (now_mono - d->ready_mono_ms);
+    out->b_ms = begin - d->ready_mono_ms;
+    out->c_ms = setup - begin;
+    out->d_ms = now_mono - setup;
+    if (out->a_ms < 0)
+        out->a_ms = 0;
+}
+
+static void fill_entry(struct engine *e, struct record *r, struct entry *en, struct task *t,
+                       int64_t now_wall)
+{
+    struct delivery *d = r->delivery;
+    en->task = t;
+    en->outcome = t->outcome ? t->outcome : &r->shared;
+    if (r->is_unattempted) {
+        en->settle.state = RCPT_EXPIRED;
+        en->status = LOG_EXPIRED;
+        en->action = DSN_ACT_FAILED;
+        en->wants_report = true;
+    } else {
+        decide(e, d, en, now_wall);
+    }
+    en->wants_report =
+        en->wants_report && report_wanted(d->parcel->reverse_path, t->notify, en->action);
+    struct queue_settle *q = &en->settle;
+    q->attempt_id = idgen_next(&e->ids, now_wall);
+    q->rcpt_id = t->rcpt_id;
+    q->message_id = d->parcel->message_id;
+    q->start_wall_ms = d->begin_wall_ms ? d->begin_wall_ms : now_wall;
+    q->duration_ms = r->delays.c_ms + r->delays.d_ms;
+    q->delays = &r->delays;
+    q->outcome = en->outcome;
+    q->site = d->domain->site ? d->domain->site->name : "";
+    q->is_notified = en->wants_report && en->action == DSN_ACT_DELAYED;
+    logline_attempt(&en->line, d->parcel->message_id, t->address, t->orcpt, en->outcome,
+                    en->status, &r->delays, now_wall - d->parcel->arrival_wall_ms);
+    q->log_line = buf_str(&en->line);
+}
+
+/* What the report says of this recipient. */
+static void report_entry(struct record *r, const struct entry *en, int64_t now_wall)
+{
+    struct dsn_rcpt rc = {
+        .address = en->task->address,
+        .orcpt = en->task->orcpt,
+        .action = en->action,
+        .is_expired = en->settle.state == RCPT_EXPIRED,
+        .outcome = en->outcome,
+        .last_try_wall_ms = now_wall,
+        .retry_until_wall_ms = en->deadline_wall_ms,
+        .tries = en->task->tries + (r->is_unattempted ? 0 : 1),
+    };
+    report_add(r->report, &rc);
+}
+
+static int settle_one(struct record *r, struct entry *en, struct store *st, struct err *err)
+{
+    bool is_done;
+    en->is_lost = false;
+    if (r->is_unattempted)
+        return queue_finish(st, &en->settle, &is_done, err);
+    if (r->needs_claim) {
+        int rc = queue_claim(st, en->settle.rcpt_id, en->settle.site, &en->task->epoch, err);
+        if (rc < 0)
+            return rc;
+    }
+    en->settle.epoch = en->task->epoch;
+    return queue_settle(st, &en->settle, &is_done, err);
+}
+
+static int record_run(struct store_job *base, struct store *st, struct err *err)
+{
+    struct record *r = container_of(base, struct record, job.base);
+    if (r->report) {
+        int rc = report_read(r->report, st, err); /* the body may go with the last recipient */
+        if (rc < 0 && err_is_store(err))
+            return rc;
+    }
+    for (size_t i = 0; i < r->n; i++) {
+        struct entry *en = &r->entries[i];
+        int rc = settle_one(r, en, st, err);
+        if (rc < 0 && err_is_store(err))
+            return rc;
+        en->is_lost = rc < 0;
+        if (!en->is_lost && en->wants_report)
+            report_entry(r, en, r->entries[i].settle.start_wall_ms + r->entries[i].settle.duration_ms);
+    }
+    return r->report ? report_write(r->report, st, err) : 0;
+}
+
+static bool record_done(struct ejob *job, int rc, const struct err *err)
+{
+    struct record *r = container_of(job, struct record, job);
+    struct engine *e = job->engine;
+    if (rc < 0 && err_is_store(err)) {
+        /* It happened outside, and must be remembered: again when the store is well (promise 4). */
+        list_push_back(&e->unsettled, &job->link);
+        return true;
+    }
+    if (rc < 0)
+        log_error(e->log, "record", "%s", err->text);
+    for (size_t i = 0; i < r->n; i++) {
+        if (!r->entries[i].is_lost)
+            count(e, r->entries[i].status);
+        if (e->conf->log_stderr)
+            log_info(e->log, "deliver", "%s", buf_text(&r->entries[i].line));
+    }
+    bool is_new_mail = r->report && report_is_written(r->report);
+    schedule_forget(e->schedule, r->delivery);
+    r->delivery = NULL;
+    if (is_new_mail)
+        schedule_touch(e->schedule);
+    schedule_pump(e->schedule);
+    return false;
+}
+
+static void record(struct engine *e, struct delivery *d, const struct outcome *o,
+                   bool is_unattempted)
+{
+    int64_t now_wall = io_wall_ms(e->io);
+    struct record *r = xcalloc(1, sizeof *r + d->n * sizeof r->entries[0]);
+    list_remove(&d->link);
+    r->delivery = d;
+    r->shared = *o;
+    r->is_unattempted = is_unattempted;
+    r->needs_claim = !d->is_claimed;
+    d->is_claimed = true;
+    fill_delays(d, now_wall, io_mono_ms(e->io), &r->delays);
+    bool wants_report = false;
+    list_for_each(l, &d->tasks) {
+        struct entry *en = &r->entries[r->n++];
+        fill_entry(e, r, en, list_entry(l, struct task, link), now_wall);
+        wants_report = wants_report || en->wants_report;
+    }
+    if (wants_report)
+        r->report = report_new(e, d->parcel->message_id);
+    r->job.base.run = record_run;
+    r->job.done = record_done;
+    r->job.free = record_free;
+    ejob_submit(e, &r->job, STORE_JOB_WRITE);
+}
+
+void record_outcome(struct engine *e, struct delivery *d, const struct outcome *o)
+{
+    record(e, d, o, false);
+}
+
+bool record_expired(struct engine *e, struct delivery *d)
+{
+    bool is_report = d->parcel->class == MSG_REPORT;
+    int64_t deadline = retry_deadline(&e->conf->retry, is_report, d->parcel->arrival_wall_ms);
+    if (io_wall_ms(e->io) < deadline + EXPIRE_GRACE_MS || d->is_claimed)
+        return false;
+    list_for_each(l, &d->tasks) {
+        if (list_entry(l, struct task, link)->tries == 0)
+            return false;
+    }
+    struct outcome o;
+    outcome_init(&o, OUTCOME_FAILED, STAGE_LOCAL);
+    str_copy(STR("5.4.7"), o.enhanced, sizeof o.enhanced);
+    str_copy(STR("expired"), o.tag, sizeof o.tag);
+    str_copy(STR("the lifetime of the message was over before another try could be made"), o.text,
+             sizeof o.text);
+    record(e, d, &o, true);
+    return true;
+}
+
+void record_resume(struct engine *e)
+{
+    struct list *l;
+    struct list all;
+    list_init(&all);
+    while ((l = list_pop_front(&e->unsettled)))
+        list_push_back(&all, l);
+    while ((l = list_pop_front(&all))) {
+        struct ejob *j = list_entry(l, struct ejob, link);
+        ejob_submit(e, j, STORE_JOB_WRITE);
+    }
+}

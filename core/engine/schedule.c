@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: ISC */
+#include "core/engine/schedule.h"
+
+#include "core/base/alloc.h"
+#include "core/engine/outbound.h"
+#include "core/engine/record.h"
+#include "core/engine/window_fill.h"
+
+/* --- the window's things --- */
+
+void schedule_forget(struct schedule *s, struct delivery *d)
+{
+    list_for_each(l, &d->tasks)
+        idmap_remove(&s->tasks, list_entry(l, struct task, link)->rcpt_id);
+    list_remove(&d->link);
+    d->domain->deliveries--;
+    parcel_unref(s, d->parcel);
+    delivery_free(d);
+}
+
+void schedule_drop(struct schedule *s, int64_t rcpt_id)
+{
+    struct task *t = idmap_get(&s->tasks, rcpt_id);
+    if (!t)
+        return;
+    struct delivery *d = t->delivery;
+    if (d->is_claimed)
+        return;
+    list_remove(&t->link);
+    idmap_remove(&s->tasks, rcpt_id);
+    task_free(t);
+    if (--d->n == 0)
+        schedule_forget(s, d);
+}
+
+enum tls_level schedule_tls_level(const struct schedule *s, const struct delivery *d)
+{
+    const struct conf *c = s->engine->conf;
+    if (d->domain->relay >= 0)
+        return c->relays[d->domain->relay].tls;
+    for (size_t i = 0; i < c->destinations_n; i++) {
+        if (c->destinations[i].has_tls && strcmp(c->destinations[i].match, d->domain->name) == 0)
+            return c->destinations[i].tls;
+    }
+    return c->tls;
+}
+
+/* --- placing --- */
+
+static void into_turn(struct site *site)
+{
+    if (list_empty(&site->turn))
+        list_push_back(&site->schedule->turn, &site->turn);
+}
+
+void schedule_place(struct schedule *s, struct delivery *d)
+{
+    struct domain *dom = d->domain;
+    list_remove(&d->link);
+    if (!dom->site || dom->fresh_until_mono_ms <= io_mono_ms(s->engine->io)) {
+        list_push_back(&dom->waiting, &d->link);
+        domain_resolve(dom);
+        return;
+    }
+    struct site *site = dom->site;
+    site->used_mono_ms = io_mono_ms(s->engine->io);
+    list_push_back(&site->ready, &d->link);
+    into_turn(site);
+    schedule_pump(s);
+}
+
+struct delivery *schedule_take(struct site *site, enum tls_level level)
+{
+    struct schedule *s = site->schedule;
+    if (!engine_delivers(s->engine))
+        return NULL;
+    list_for_each(l, &site->ready) {
+        struct delivery *d = list_entry(l, struct delivery, link);
+        /* A connection may serve another domain only when its level satisfies that domain too. */
+        if (schedule_tls_level(s, d) == level) {
+            list_remove(&d->link);
+            if (list_empty(&site->ready))
+                list_remove(&site->turn);
+            return d;
+        }
+    }
+    return NULL;
+}
+
+/* --- dispatch --- */
+
+/* Everything ready there waits for another day: the first answer stays visible. */
+static void defer_ready(struct site *site)
+{
+    struct outcome o = *site->dead_why;
+    struct list *l;
+    o.is_suspended = true;
+    list_remove(&site->turn);
+    while ((l = list_pop_front(&site->ready)))
+        record_outcome(site->schedule->engine, list_entry(l, struct delivery, link), &o);
+}
+
+void schedule_site_failed(struct site *site, const struct outcome *o)
+{
+    struct engine *e = site->schedule->engine;
+    int64_t dead_for = e->conf->retry.first_ms;
+    if (dead_for > 5 * MINUTE_MS)
+        dead_for = 5 * MINUTE_MS;
+    if (!site->dead_why)
+        site->dead_why = xnew(struct outcome);
+    *site->dead_why = *o;
+    if (!window_failure(&site->window, io_mono_ms(e->io), dead_for))
+        return;
+    log_info(e->log, "schedule", "site %s is not tried for %lld s", site->name,
+             (long long)(dead_for / 1000));
+    defer_ready(site);
+}
+
+static struct outbound *idle_with(struct site *site, enum tls_level level)
+{
+    list_for_each(l, &site->idle) {
+        struct outbound *o = list_entry(l, struct outbound, idle_link);
+        if (o->tls == level)
+            return o;
+    }
+    return NULL;
+}
+
+/* All connections are in use: end one that idles at another site. */
+static bool make_room(struct schedule *s)
+{
+    list_for_each(l, &s->outbounds) {
+        struct outbound *o = list_entry(l, struct outbound, link);
+        if (o->phase == OUTBOUND_IDLE) {
+            outbound_retire(o);
+            return true;
+        }
+    }
+    return false;
+}
+
+enum started { STARTED, NO_SITE_ROOM, NO_ROOM };
+
+/* Start one delivery of a site that has some ready. */
+static enum started start_one(struct site *site)
+{
+    struct schedule *s = site->schedule;
+    struct delivery *d = list_entry(site->ready.next, struct delivery, link);
+    enum tls_level level = schedule_tls_level(s, d);
+    struct outbound *idle = idle_with(site, level);
+    if (!idle) {
+        if (site->outbounds >= window_limit(&site->window, io_mono_ms(s->engine->io))) {
+            if (list_empty(&site->idle))
+                return NO_SITE_ROOM;
+            /* The only free connection is of another level. */
+            outbound_retire(list_entry(site->idle.next, struct outbound, idle_link));
+            return NO_SITE_ROOM;
+        }
+        if (s->outbounds_n >= s->engine->conf->connections) {
+            make_room(s);
+            return NO_ROOM;
+        }
+    }
+    list_remove(&d->link);
+    if (list_empty(&site->ready))
+        list_remove(&site->turn);
+    if (record_expired(s->engine, d))
+        return STARTED;
+    if (idle)
+        outbound_carry(idle, d);
+    else
+        outbound_open(site, d);
+    return STARTED;
+}
+
+/* Sites take turns: each starts one delivery, then goes to the end; those that may start no more
+ * leave the ring and come back when one of their connections asks for work. */
+static void dispatch(struct schedule *s)
+{
+    struct list blocked;
+    list_init(&blocked);
+    while (engine_delivers(s->engine) && !list_empty(&s->turn)) {
+        struct site *site = list_entry(s->turn.next, struct site, turn);
+        if (site->dead_why && window_limit(&site->window, io_mono_ms(s->engine->io)) == 0) {
+            defer_ready(site);
+            continue;
+        }
+        enum started r = start_one(site);
+        if (r == NO_ROOM)
+            break;
+        if (list_empty(&site->turn))
+            continue;
+        list_remove(&site->turn);
+        list_push_back(r == STARTED ? &s->turn : &blocked, &site->turn);
+    }
+    struct list *l;
+    while ((l = list_pop_front(&blocked)))
+        list_push_back(&s->turn, l);
+}
+
+static void pump_fired(void *arg)
+{
+    struct schedule *s = arg;
+    s->is_pump_set = false;
+    dispatch(s);
+    window_fill(s);
+}
+
+void schedule_pump(struct schedule *s)
+{
+    if (s->is_pump_set || !engine_delivers(s->engine))
+        return;
+    s->is_pump_set = true;
+    s->engine->io->ops->timer_start(s->pump, 0);
+}
+
+/* --- life --- */
+
+static void due_fired(void *arg)
+{
+    struct schedule *s = arg;
+    s->has_more = true;
+    window_fill(s);
+}
+
+struct schedule *schedule_new(struct engine *e)
+{
+    struct schedule *s = xnew(struct schedule);
+    s->engine = e;
+    map_init(&s->domains, rng_u64(&e->rng));
+    map_init(&s->sites, rng_u64(&e->rng));
+    list_init(&s->turn);
+    list_init(&s->outbounds);
+    s->due = e->io->ops->timer_new(e->io, due_fired, s);
+    s->pump = e->io->ops->timer_new(e->io, pump_fired, s);
+    return s;
+}
+
+void schedule_start(struct schedule *s)
+{
+    schedule_touch(s);
+    schedule_pump(s);
+}
+
+void schedule_touch(struct schedule *s)
+{
+    s->is_rescan_wanted = true;
+    window_fill(s);
+}
+
+/* Every delivery that waits somewhere; those aboard an outbound are freed with it. */
+static void free_waiting(struct schedule *s, struct list *head)
+{
+    struct list *l;
+    while ((l = list_pop_front(head)))
+        schedule_forget(s, list_entry(l, struct delivery, link));
+}
+
+static void move_list(struct list *head, struct list *out)
+{
+    struct list *l;
+    while ((l = list_pop_front(head)))
+        list_push_back(out, l);
+}
+
+static void unclaim_list(struct schedule *s, struct list *head)
+{
+    list_for_each_safe(l, head) {
+        struct delivery *d = list_entry(l, struct delivery, link);
+        list_remove(&d->link);
+        if (d->is_claimed)
+            record_unclaim(s->engine, d);
+        else
+            schedule_forget(s, d);
+    }
+}
+
+void schedule_unclaim_waiting(struct schedule *s)
+{
+    size_t at = 0;
+    struct str key;
+    void *value;
+    while (map_next(&s->domains, &at, &key, &value))
+        unclaim_list(s, &((struct domain *)value)->waiting);
+    for (at = 0; map_next(&s->sites, &at, &key, &value);) {
+        unclaim_list(s, &((struct site *)value)->ready);
+        list_remove(&((struct site *)value)->turn);
+    }
+}
+
+void schedule_reload(struct schedule *s)
+{
+    struct list all;
+    list_init(&all);
+    size_t at = 0;
+    struct str key;
+    void *value;
+    while (map_next(&s->domains, &at, &key, &value)) {
+        struct domain *d = value;
+        move_list(&d->waiting, &all);
+        d->fresh_until_mono_ms = 0;
+    }
+    for (at = 0; map_next(&s->sites, &at, &key, &value);) {
+        struct site *site = value;
+        move_list(&site->ready, &all);
+        list_remove(&site->turn);
+    }
+    struct list *l;
+    while ((l = list_pop_front(&all))) {
+        struct delivery *d = list_entry(l, struct delivery, link);
+        const struct conf *c = s->engine->conf;
+        char name[ADDR_DOMAIN_MAX + 1];
+        str_copy(str_of(d->domain->name), name, sizeof name);
+        d->domain->deliveries--;
+        d->domain = domain_get(s, name, conf_route(c, name, d->parcel->reverse_path));
+        d->domain->deliveries++;
+        schedule_place(s, d);
+    }
+}
+
+void schedule_free(struct schedule *s)
+{
+    struct list *l;
+    while ((l = list_pop_front(&s->outbounds)))
+        outbound_drop(list_entry(l, struct outbound, link));
+    size_t at = 0;
+    struct str key;
+    void *value;
+    while (map_next(&s->domains, &at, &key, &value))
+        free_waiting(s, &((struct domain *)value)->waiting);
+    for (at = 0; map_next(&s->sites, &at, &key, &value);)
+        free_waiting(s, &((struct site *)value)->ready);
+    for (at = 0; map_next(&s->domains, &at, &key, &value); at = 0)
+        domain_free(value);
+    for (at = 0; map_next(&s->sites, &at, &key, &value); at = 0)
+        site_free(value);
+    map_done(&s->domains);
+    map_done(&s->sites);
+    idmap_done(&s->tasks);
+    idmap_done(&s->parcels);
+    s->engine->io->ops->timer_free(s->due);
+    s->engine->io->ops->timer_free(s->pump);
+    free(s);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which mail goes next, and over which connection.
+ *
+ * The store knows everything that is due; the schedule keeps a bounded window of it (WINDOW_MAX
+ * recipients), sorted into domains (which are resolved) and sites (sets of servers, which have
+ * connections). Sites take turns. Nothing here decides what an outcome means: see record.h.
+ *
+ *   store ──fetch──► domain.waiting ──resolved──► site.ready ──turn──► outbound ──► record
+ *
+ * A task leaves the window when its outcome is committed, or when an operator took it away.
+ */
+#ifndef ENGINE_SCHEDULE_H
+#define ENGINE_SCHEDULE_H
+
+#include "core/engine/engine_private.h"
+#include "core/mail/window.h"
+#include "store/queue.h"
+
+/* A destination: a domain, direct or by a relay. */
+struct domain {
+    char name[ADDR_DOMAIN_MAX + 1];
+    int relay; /* index into conf.relays, -1 = direct */
+    struct route route;
+    struct site *site;      /* NULL until resolved */
+    int64_t fresh_until_mono_ms;
+    struct io_query *query; /* MX look-up under way */
+    struct list waiting;    /* deliveries, for the look-up */
+    unsigned deliveries;    /* all that point here: pinned while > 0 */
+    int64_t used_mono_ms;
+    struct schedule *schedule; /* borrowed */
+};
+
+/* A set of servers: connections, window, health. */
+struct site {
+    struct list turn; /* in schedule.turn while it has ready work */
+    char name[ADDR_DOMAIN_MAX + 1];
+    struct window window;
+    struct list ready; /* deliveries */
+    struct list idle;  /* outbounds without work */
+    unsigned outbounds;
+    unsigned domains;  /* that point here: pinned while > 0 */
+    struct outcome *dead_why; /* own: the answer by which it died */
+    int64_t clear_until_mono_ms; /* TLS handshakes failed here: go without, when that is allowed */
+    int64_t used_mono_ms;
+    struct schedule *schedule; /* borrowed */
+};
+
+struct schedule {
+    struct engine *engine; /* borrowed */
+    struct idmap tasks;    /* recipient id → task: what is in the window */
+    struct idmap parcels;  /* message id → parcel */
+    struct map domains, sites;
+    struct list turn;      /* sites with ready work, in the order of their turns */
+    struct list outbounds;
+    unsigned outbounds_n;
+    size_t body_bytes;     /* kept in parcels */
+    bool is_fetching;
+    bool is_rescan_wanted; /* something may be due behind the cursor */
+    bool has_more;         /* the last fetch was cut at its limit */
+    int64_t after_next, after_id; /* cursor over due rows */
+    struct io_timer *due;  /* the next time something becomes due */
+    struct io_timer *pump; /* runs the dispatch at the end of the turn */
+    bool is_pump_set;
+};
+
+struct schedule *schedule_new(struct engine *e);
+void schedule_free(struct schedule *s);
+/* The store has recovered, or is well again. */
+void schedule_start(struct schedule *s);
+/* Mail just accepted: into the window at once, with its body (taken: b becomes empty). Without room it stays
+ * in the store and is fetched later. */
+void schedule_fresh(struct schedule *s, const struct message *m, const struct recipient *r,
+                    size_t n, struct buf *body);
+/* The store may hold something due that the cursor has passed. */
+void schedule_touch(struct schedule *s);
+/* Draining: deliveries that were claimed and wait for another connection go back to the store. */
+void schedule_unclaim_waiting(struct schedule *s);
+/* Other relays, routes or limits: everything that waits is placed anew. */
+void schedule_reload(struct schedule *s);
+/* An operator took this recipient away (held, deleted): out of the window, unless it is under way. */
+void schedule_drop(struct schedule *s, int64_t rcpt_id);
+/* Put it (back) behind its domain; resolves when needed. */
+void schedule_place(struct schedule *s, struct delivery *d);
+/* Dispatch soon. */
+void schedule_pump(struct schedule *s);
+/* The delivery's tasks leave the window, and its memory goes. */
+void schedule_forget(struct schedule *s, struct delivery *d);
+/* TLS level that this delivery asks for. */
+enum tls_level schedule_tls_level(const struct schedule *s, const struct delivery *d);
+/* The next ready delivery of a site that may use a connection of that level; taken out. NULL = none. */
+struct delivery *schedule_take(struct site *site, enum tls_level level);
+/* The site failed as a site: o is why. When its window closes, all that is ready there is deferred. */
+void schedule_site_failed(struct site *site, const struct outcome *o);
+
+/* domain.c */
+struct domain *domain_get(struct schedule *s, const char *name, int relay);
+/* Resolve unless fresh; then its waiting deliveries move on (or are recorded as failed). */
+void domain_resolve(struct domain *d);
+void domain_free(struct domain *d);
+struct site *site_get(struct schedule *s, const char *name);
+void site_free(struct site *site);
+/* Free domains and sites that nobody has used for a while. */
+void schedule_sweep(struct schedule *s);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: ISC */
+#include "core/engine/window_fill.h"
+
+#include "core/base/alloc.h"
+#include "core/engine/submit.h"
+
+#define FETCH_ROWS 500u
+/* Fetch again once so many places are free: not one by one. */
+#define FETCH_ROOM (WINDOW_MAX / 4)
+
+/* --- parcels --- */
+
+void parcel_unref(struct schedule *s, struct parcel *p)
+{
+    if (--p->refs > 0)
+        return;
+    idmap_remove(&s->parcels, p->message_id);
+    if (p->has_body)
+        s->body_bytes -= p->body.n;
+    buf_done(&p->body);
+    free(p->reverse_path);
+    free(p->envid);
+    free(p);
+}
+
+static struct parcel *parcel_get(struct schedule *s, const struct queue_due *row)
+{
+    struct parcel *p = idmap_get(&s->parcels, row->rcpt.message_id);
+    if (p)
+        return p;
+    p = xnew(struct parcel);
+    p->message_id = row->rcpt.message_id;
+    p->arrival_wall_ms = row->arrival_wall_ms;
+    p->size_bytes = row->size_bytes;
+    p->class = row->class;
+    p->flags = row->flags;
+    p->ret = row->ret;
+    p->reverse_path = xstrdup(row->reverse_path);
+    p->envid = xstrdup(row->envid);
+    idmap_put(&s->parcels, p->message_id, p);
+    return p;
+}
+
+/* --- tasks and deliveries --- */
+
+/* A delivery of the same message that still waits at this domain: recipients of one message come one after the other,
+ * so only the last one can be it. */
+static struct delivery *open_delivery(const struct domain *dom, const struct parcel *p)
+{
+    const struct list *heads[] = {&dom->waiting, dom->site ? &dom->site->ready : NULL};
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+        if (!heads[i] || list_empty(heads[i]))
+            continue;
+        struct delivery *d = list_entry(heads[i]->prev, struct delivery, link);
+        if (d->parcel == p && d->domain == dom && d->n < DELIVERY_RCPTS_MAX)
+            return d;
+    }
+    return NULL;
+}
+
+static void add_task(struct schedule *s, struct parcel *p, const struct recipient *r,
+                     bool is_notified)
+{
+    struct engine *e = s->engine;
+    int relay = conf_route(e->conf, r->domain, p->reverse_path);
+    struct domain *dom = domain_get(s, r->domain, relay);
+    struct task *t = xnew(struct task);
+    t->rcpt_id = r->id;
+    t->tries = r->tries;
+    t->notify = r->notify;
+    t->is_notified = is_notified;
+    t->address = xstrdup(r->address);
+    t->orcpt = xstrdup(r->orcpt);
+    idmap_put(&s->tasks, t->rcpt_id, t);
+
+    struct delivery *d = open_delivery(dom, p);
+    bool is_new = !d;
+    if (is_new) {
+        d = xnew(struct delivery);
+        list_init(&d->link);
+        list_init(&d->tasks);
+        d->parcel = p;
+        p->refs++;
+        d->domain = dom;
+        dom->deliveries++;
+        d->ready_mono_ms = io_mono_ms(e->io);
+    }
+    t->delivery = d;
+    list_push_back(&d->tasks, &t->link);
+    d->n++;
+    if (is_new)
+        schedule_place(s, d);
+}
+
+static bool has_room(const struct schedule *s, size_t n)
+{
+    return s->tasks.n + n <= WINDOW_MAX;
+}
+
+void schedule_fresh(struct schedule *s, const struct message *m, const struct recipient *r,
+                    size_t n, struct buf *body)
+{
+    if (!engine_delivers(s->engine) || !has_room(s, n)) {
+        buf_done(body);
+        s->is_rescan_wanted = true;
+        window_fill(s);
+        return;
+    }
+    struct parcel *p = xnew(struct parcel);
+    p->message_id = m->id;
+    p->arrival_wall_ms = m->arrival_wall_ms;
+    p->size_bytes = m->size_bytes;
+    p->class = m->class;
+    p->flags = m->flags;
+    p->ret = m->ret;
+    p->reverse_path = xstrdup(m->reverse_path);
+    p->envid = xstrdup(m->envid);
+    if (body->p && body->n == m->size_bytes && body->n <= BODY_CACHE_ONE_BYTES &&
+        s->body_bytes + body->n <= BODY_CACHE_BYTES) {
+        p->body = *body;
+        *body = BUF_INIT;
+        p->has_body = true;
+        s->body_bytes += p->body.n;
+    }
+    buf_done(body);
+    idmap_put(&s->parcels, p->message_id, p);
+    p->refs = 1; /* ours, until every recipient has its delivery */
+    for (size_t i = 0; i < n; i++)
+        add_task(s, p, &r[i], false);
+    parcel_unref(s, p);
+}
+
+/* --- fetching --- */
+
+struct fetch {
+    struct ejob job;
+    int64_t now_wall_ms, after_next, after_id;
+    int64_t next_due_wall_ms;
+    struct queue_due *rows; /* own */
+    size_t n, cap;
+};
+
+static void fetch_row(void *arg, const struct queue_due *row)
+{
+    struct fetch *f = arg;
+    if (f->n == f->cap) {
+        f->cap = f->cap ? f->cap * 2 : 16;
+        f->rows = xreallocarray(f->rows, f->cap, sizeof *f->rows);
+    }
+    f->rows[f->n++] = *row;
+}
+
+static int fetch_run(struct store_job *base, struct store *st, struct err *err)
+{
+    struct fetch *f = container_of(base, struct fetch, job.base);
+    int n = queue_due(st, f->now_wall_ms, &f->after_next, &f->after_id, FETCH_ROWS, fetch_row, f,
+                      err);
+    if (n < 0)
+        return n;
+    f->next_due_wall_ms = f->now_wall_ms;
+    int rc = queue_next_due(st, &f->next_due_wall_ms, err);
+    return rc < 0 ? rc : n;
+}
+
+static bool fetch_done(struct ejob *job, int rc, const struct err *err)
+{
+    struct fetch *f = container_of(job, struct fetch, job);
+    struct engine *e = job->engine;
+    struct schedule *s = e->schedule;
+    s->is_fetching = false;
+    if (rc < 0) {
+        log_error(e->log, "schedule", "cannot read the queue: %s", err->text);
+        e->io->ops->timer_start(s->due, 10 * SECOND_MS);
+        return false;
+    }
+    for (size_t i = 0; i < f->n; i++) {
+        if (!idmap_get(&s->tasks, f->rows[i].rcpt.id))
+            add_task(s, parcel_get(s, &f->rows[i]), &f->rows[i].rcpt, f->rows[i].is_notified);
+    }
+    s->has_more = f->n == FETCH_ROWS;
+    if (s->has_more) {
+        s->after_next = f->after_next;
+        s->after_id = f->after_id;
+    } else {
+        /* Everything that is due now is in the window: from here on only what becomes due. */
+        s->after_next = f->now_wall_ms;
+        s->after_id = INT64_MAX;
+        if (f->next_due_wall_ms != INT64_MAX) {
+            int64_t wait = f->next_due_wall_ms - io_wall_ms(e->io);
+            e->io->ops->timer_start(s->due, wait < 0 ? 0 : wait > HOUR_MS ? HOUR_MS : wait);
+        }
+    }
+    window_fill(s);
+    return false;
+}
+
+static void fetch_free(struct ejob *job)
+{
+    struct fetch *f = container_of(job, struct fetch, job);
+    free(f->rows);
+    free(f);
+}
+
+void window_fill(struct schedule *s)
+{
+    struct engine *e = s->engine;
+    if (s->is_fetching || !engine_delivers(e) || !(s->has_more || s->is_rescan_wanted))
+        return;
+    if (s->tasks.n + FETCH_ROOM > WINDOW_MAX)
+        return;
+    if (s->is_rescan_wanted) {
+        s->after_next = s->after_id = 0;
+        s->is_rescan_wanted = false;
+    }
+    struct fetch *f = xnew(struct fetch);
+    f->job.base.run = fetch_run;
+    f->job.done = fetch_done;
+    f->job.free = fetch_free;
+    f->now_wall_ms = io_wall_ms(e->io);
+    f->after_next = s->after_next;
+    f->after_id = s->after_id;
+    s->is_fetching = true;
+    ejob_submit(e, &f->job, STORE_JOB_READ);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What is in memory of the mail that is due: the bounded window over the store.
+ *
+ *   parcel     one message: envelope, and its body while that is cheap to keep
+ *   task       one due recipient
+ *   delivery   the due recipients of one parcel in one domain: they share a transaction
+ *
+ * A transaction never mixes recipient domains (Gmail: 451 4.3.0), so the domain is the unit.
+ */
+#ifndef ENGINE_WORK_H
+#define ENGINE_WORK_H
+
+#include "core/base/buf.h"
+#include "core/base/list.h"
+#include "core/mail/msg.h"
+#include "core/mail/outcome.h"
+#include "core/smtp/client.h"
+
+/* Recipients in one transaction: RFC 5321 4.5.3.1.8 promises that 100 are taken. */
+#define DELIVERY_RCPTS_MAX 100
+
+struct domain;
+struct outbound;
+
+struct parcel {
+    int64_t message_id;
+    int64_t arrival_wall_ms;
+    uint64_t size_bytes;
+    enum msg_class class;
+    unsigned flags;
+    enum dsn_ret ret;
+    char *reverse_path; /* own */
+    char *envid;        /* own */
+    struct buf body;    /* whole content when has_body */
+    bool has_body;
+    unsigned refs; /* deliveries that hold it */
+};
+
+struct delivery;
+
+struct task {
+    struct list link; /* in delivery.tasks */
+    struct delivery *delivery; /* borrowed: the one it is in */
+    int64_t rcpt_id;
+    unsigned tries;   /* before this one */
+    unsigned notify;
+    bool is_notified; /* a delay notice went out before */
+    unsigned epoch;   /* of our claim: written by the store thread, read there */
+    char *address;    /* own */
+    char *orcpt;      /* own */
+    struct outcome *outcome; /* own: its own end, when it differs from its delivery's; else NULL */
+};
+
+struct delivery {
+    struct list link; /* in domain.waiting, site.ready, or none while aboard an outbound */
+    struct parcel *parcel; /* a reference */
+    struct domain *domain; /* borrowed: pinned by domain.deliveries */
+    struct list tasks;
+    unsigned n;
+    int64_t ready_mono_ms;  /* into the window */
+    int64_t begin_mono_ms, begin_wall_ms; /* attempt began */
+    int64_t setup_mono_ms;  /* the connection was ready for it */
+    bool is_claimed;
+    struct outbound *outbound; /* borrowed: aboard, and at its end of data; else NULL */
+    unsigned next_chunk;       /* of the content, when it comes from the store */
+    uint64_t sent_bytes;
+    struct smtp_txn txn;    /* while it is being carried; txn.rcpts is own */
+    struct smtp_rcpt *rcpts;
+};
+
+void task_free(struct task *t);
+/* With its tasks; the parcel is the caller's affair. */
+void delivery_free(struct delivery *d);
+
+#endif
