@@ -197,6 +197,10 @@ struct tls *tls_client_new(struct tls_ctx *c, const struct tls_want *w)
     if (w->is_verified) {
         SSL_set_verify(t->ssl, SSL_VERIFY_PEER, NULL);
         SSL_set_min_proto_version(t->ssl, TLS1_2_VERSION);
+    } else {
+        /* The alternative is plain text: old versions and short keys are better than that. */
+        SSL_set_security_level(t->ssl, 0);
+        SSL_set_min_proto_version(t->ssl, TLS1_VERSION);
     }
     SSL_set_connect_state(t->ssl);
     handshake(t);

@@ -2,6 +2,7 @@
 /* TLS sessions back to back in memory: verified or not, wrong names, bytes in any pieces. */
 #include "tests/unit/unit.h"
 
+#include <openssl/ssl.h>
 #include <unistd.h>
 #include "core/net/tls.h"
 #include "tests/unit/net/certs.h"
@@ -120,6 +121,58 @@ static void certificates_are_judged_and_the_verdict_is_said(void **state)
     }
 }
 
+/* A server from 2006, made of OpenSSL itself: TLS 1.0 only. */
+static enum tls_state meet_old_server(bool is_verified, struct tls_facts *facts)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    const struct tls_want want = {.name = CERT_NAME, .is_verified = is_verified};
+    struct tls *client = tls_client_new(trusting, &want);
+    BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+
+    SSL_CTX_set_security_level(ctx, 0);
+    SSL_CTX_set_min_proto_version(ctx, TLS1_VERSION);
+    SSL_CTX_set_max_proto_version(ctx, TLS1_VERSION);
+    assert_int_equal(SSL_CTX_use_certificate_chain_file(ctx, certs.cert), 1);
+    assert_int_equal(SSL_CTX_use_PrivateKey_file(ctx, certs.key, SSL_FILETYPE_PEM), 1);
+    SSL *server = SSL_new(ctx);
+
+    BIO_set_mem_eof_return(in, -1);
+    SSL_set_bio(server, in, out);
+    SSL_set_accept_state(server);
+    for (int i = 0; i < 10; i++) {
+        struct buf wire = BUF_INIT, plain = BUF_INIT;
+        char *p;
+
+        tls_output(client, &wire);
+        if (wire.n)
+            BIO_write(in, wire.p, (int)wire.n);
+        SSL_do_handshake(server);
+        long n = BIO_get_mem_data(out, &p);
+
+        if (n > 0)
+            tls_input(client, (struct str){p, (size_t)n}, &plain);
+        (void)BIO_reset(out);
+        buf_done(&wire);
+        buf_done(&plain);
+    }
+    tls_facts(client, facts);
+    tls_free(client);
+    SSL_free(server);
+    SSL_CTX_free(ctx);
+    return facts->state;
+}
+
+static void an_old_server_is_better_than_plain_text_but_never_verified(void **state)
+{
+    struct tls_facts facts;
+
+    (void)state;
+    assert_int_equal(meet_old_server(false, &facts), TLS_ENCRYPTED);
+    assert_string_equal(facts.version, "TLSv1");
+    assert_int_equal(meet_old_server(true, &facts), TLS_FAILED);
+    assert_true(facts.why[0] != '\0');
+}
+
 static void bytes_may_come_one_at_a_time(void **state)
 {
     (void)state;
@@ -225,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(certificates_are_judged_and_the_verdict_is_said),
+        cmocka_unit_test(an_old_server_is_better_than_plain_text_but_never_verified),
         cmocka_unit_test(bytes_may_come_one_at_a_time),
         cmocka_unit_test(a_megabyte_arrives_as_it_was),
         cmocka_unit_test(close_notify_ends_the_session),
