@@ -208,6 +208,7 @@ static int run(const char *path)
     if (start(&d, c) >= 0) {
         announce(&d, c);
         loop_run(d.loop);
+        log_notice(&d.log, "engine", "stopped");
     } else {
         d.exit_code = 1;
     }

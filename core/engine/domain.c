@@ -103,15 +103,15 @@ static void resolved(struct domain *d, const char *site_name, int64_t fresh_ms)
 /* One host that needs no MX look-up: a relay, or an address literal. */
 static void resolve_fixed(struct domain *d)
 {
+    struct ip ip;
+    if (d->relay < 0) {
+        if (route_from_literal(d->name, &d->route, &ip))
+            resolved(d, d->name, FRESH_MAX_MS);
+        return;
+    }
     memset(&d->route, 0, sizeof d->route);
     d->route.n = 1;
     struct route_host *h = &d->route.hosts[0];
-    h->is_implicit = true;
-    if (d->relay < 0) {
-        str_copy(str_of(d->name), h->name, sizeof h->name);
-        resolved(d, d->name, FRESH_MAX_MS);
-        return;
-    }
     const struct relay_conf *r = &d->schedule->engine->conf->relays[d->relay];
     str_copy(str_of(r->host.host), h->name, sizeof h->name);
     char name[ADDR_DOMAIN_MAX + 1];
@@ -141,7 +141,9 @@ void domain_resolve(struct domain *d)
     struct engine *e = d->schedule->engine;
     if (d->query)
         return;
-    if (d->relay >= 0 || d->name[0] == '[')
+    struct route route;
+    struct ip ip;
+    if (d->relay >= 0 || route_from_literal(d->name, &route, &ip))
         resolve_fixed(d);
     else
         d->query = e->io->ops->ask(e->io, d->name, DNS_TYPE_MX, got_mx, d);

@@ -117,8 +117,10 @@ static void give_up(struct outbound *o)
 
 static void set_last(struct outbound *o, const struct outcome *why)
 {
-    /* A host that answered says more than one that could not be reached or looked up. */
-    bool is_weaker = o->has_last && o->last.code != 0 && why->code == 0;
+    /* For good only when every host says so; and a host that answered says more than one that could
+     * not be reached or looked up. */
+    bool is_weaker = o->has_last && (why->class == o->last.class ? o->last.code && !why->code
+                                                                 : why->class == OUTCOME_FAILED);
     if (!is_weaker)
         o->last = *why;
     o->has_last = true;
@@ -184,10 +186,8 @@ static void have_addresses(struct outbound *o)
     } else {
         const struct dns_answer *bad =
             o->a->status == DNS_TEMP || o->a->status == DNS_BAD ? o->a : o->aaaa;
-        enum dns_status status = bad->status;
-        outcome_from_dns(&why, status, "A", name);
-        /* A host of an existing MX set without an address may get one: not for good, unless it is
-         * the domain itself that has neither. */
+        outcome_from_answer(&why, bad, bad == o->a ? "A" : "AAAA", name);
+        /* The relay is our own configuration: its name may be mended, the mail is not to blame. */
         if (why.class == OUTCOME_FAILED && o->relay >= 0)
             why.class = OUTCOME_DEFERRED;
     }
@@ -225,20 +225,16 @@ static void got_aaaa(void *arg, const struct dns_answer *a)
     got_address(o, &o->aaaa, a);
 }
 
-/* "[192.0.2.1]", "[ipv6:2001:db8::1]", or a relay that is an address. */
+/* An address literal, or a relay that is an address: nothing to look up. */
 static bool literal_target(struct outbound *o)
 {
     struct engine *e = outbound_engine(o);
     struct ip ip = {0};
-    const char *name = o->route.hosts[o->host].name;
-    if (o->relay >= 0) {
+    struct route unused;
+    if (o->relay >= 0)
         ip = e->conf->relays[o->relay].host.ip;
-    } else if (name[0] == '[') {
-        struct str s = str_sub(str_of(name), 1, strlen(name) - 1);
-        if (str_istarts(s, STR("ipv6:")))
-            s = str_sub(s, 5, s.n);
-        ip_parse(s, &ip);
-    }
+    else if (!route_from_literal(o->route.hosts[o->host].name, &unused, &ip))
+        return false;
     if (ip.family == 0)
         return false;
     o->targets.n = 1;

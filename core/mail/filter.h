@@ -46,7 +46,7 @@ struct filter_term {
 
 /* Derived states. */
 #define FILTER_STATE_DEFERRED 100 /* queued, tried before */
-#define FILTER_STATE_STUCK    101 /* will not leave by itself: held or unconfirmed */
+#define FILTER_STATE_STUCK    101 /* will not leave by itself: held */
 
 struct filter {
     size_t n;
