@@ -99,7 +99,6 @@ struct dayfile_line dayfile_meta_get(const char *meta, size_t i)
 bool dayfile_block_read(sqlite3_stmt *st, struct dayfile_block *out)
 {
     int64_t n = sqlite3_column_int64(st, 2);
-    uint32_t before = 0;
 
     out->first = sqlite3_column_int64(st, 0);
     out->last = sqlite3_column_int64(st, 1);
@@ -111,22 +110,21 @@ bool dayfile_block_read(sqlite3_stmt *st, struct dayfile_block *out)
         !out->data || !out->data_n || out->data[out->data_n - 1] != '\n')
         return false;
     out->n = (size_t)n;
-    for (size_t i = 0; i < out->n; i++) {
-        uint32_t at = dayfile_meta_get(out->meta, i).at;
-
-        if (at >= out->data_n || (i ? at <= before : at != 0))
-            return false;
-        before = at;
-    }
     return true;
+}
+
+size_t dayfile_block_start(const struct dayfile_block *b, size_t i)
+{
+    size_t at = i < b->n ? dayfile_meta_get(b->meta, i).at : b->data_n;
+
+    return at < b->data_n ? at : b->data_n;
 }
 
 struct str dayfile_block_line(const struct dayfile_block *b, size_t i)
 {
-    size_t at = dayfile_meta_get(b->meta, i).at;
-    size_t end = i + 1 < b->n ? dayfile_meta_get(b->meta, i + 1).at : b->data_n;
+    size_t at = dayfile_block_start(b, i), end = dayfile_block_start(b, i + 1);
 
-    return (struct str){b->data + at, end - at - 1};
+    return end > at ? (struct str){b->data + at, end - at - 1} : STR("");
 }
 
 size_t dayfile_block_line_at(const struct dayfile_block *b, size_t at)

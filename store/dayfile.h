@@ -38,7 +38,8 @@ void dayfile_meta_put(struct buf *meta, const struct dayfile_line *l);
 /* Line i of a block; i < n. */
 struct dayfile_line dayfile_meta_get(const char *meta, size_t i);
 
-/* A block as read back: its parts agree, and every offset is within data. */
+/* A block as read back: its sizes agree. Offsets may still be damaged, so lines are only taken out
+ * by the functions below, which stay within data. */
 struct dayfile_block {
     int64_t first, last;
     size_t n;         /* lines */
@@ -48,6 +49,8 @@ struct dayfile_block {
 };
 /* Columns id, last, n, meta, data of a row. False when it is damaged. */
 bool dayfile_block_read(sqlite3_stmt *st, struct dayfile_block *out);
+/* Where line i begins; data_n behind the last. */
+size_t dayfile_block_start(const struct dayfile_block *b, size_t i);
 /* Text of line i, without LF. */
 struct str dayfile_block_line(const struct dayfile_block *b, size_t i);
 /* The line that holds octet at of data. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/base/alloc.h"
+#include "store/where.h"
 
 const char *store_dir(const struct store *s)
 {
@@ -153,6 +154,8 @@ int store_open(const char *dir, enum store_mode mode, struct store **out, struct
     s->mode = mode;
     s->lock_fd = -1;
     rc = mode == STORE_WRITER ? open_writer(s, path, err) : open_reader(s, path, err);
+    if (!rc && where_register(s->db) != SQLITE_OK)
+        rc = err_set(err, E_IO, "store %s: cannot set up the connection", dir);
     free(path);
     if (rc) {
         store_close(s);
