@@ -333,8 +333,11 @@ static bool record_done(struct ejob *job, int rc, const struct err *err)
     if (rc < 0)
         log_error(e->log, "record", "%s", err->text);
     for (size_t i = 0; i < r->n; i++) {
+        const struct queue_settle *q = &r->entries[i].settle;
         if (!r->entries[i].is_lost)
             count(e, r->entries[i].status);
+        if (!r->entries[i].is_lost && !rcpt_state_is_final(q->state))
+            schedule_due_at(e->schedule, q->next_wall_ms);
         if (e->conf->log_stderr)
             log_info(e->log, "deliver", "%s", buf_text(&r->entries[i].line));
     }

@@ -219,14 +219,29 @@ void schedule_pump(struct schedule *s)
 static void due_fired(void *arg)
 {
     struct schedule *s = arg;
+    s->due_wall_ms = INT64_MAX;
     s->has_more = true;
     window_fill(s);
+}
+
+void schedule_due_at(struct schedule *s, int64_t wall_ms)
+{
+    /* The wall clock went back: this is behind the cursor. */
+    if (wall_ms <= s->after_next)
+        s->is_rescan_wanted = true;
+    if (wall_ms >= s->due_wall_ms)
+        return;
+    int64_t wait = wall_ms - io_wall_ms(s->engine->io);
+    s->due_wall_ms = wall_ms;
+    /* Not too far ahead, since the wall clock may jump. */
+    s->engine->io->ops->timer_start(s->due, wait < 0 ? 0 : wait > HOUR_MS ? HOUR_MS : wait);
 }
 
 struct schedule *schedule_new(struct engine *e)
 {
     struct schedule *s = xnew(struct schedule);
     s->engine = e;
+    s->due_wall_ms = INT64_MAX;
     map_init(&s->domains, rng_u64(&e->rng));
     map_init(&s->sites, rng_u64(&e->rng));
     list_init(&s->turn);

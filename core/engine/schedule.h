@@ -60,6 +60,7 @@ struct schedule {
     bool has_more;         /* the last fetch was cut at its limit */
     int64_t after_next, after_id; /* cursor over due rows */
     struct io_timer *due;  /* the next time something becomes due */
+    int64_t due_wall_ms;   /* what it was set to; INT64_MAX = it is not */
     struct io_timer *pump; /* runs the dispatch at the end of the turn */
     bool is_pump_set;
 };
@@ -74,6 +75,8 @@ void schedule_fresh(struct schedule *s, const struct message *m, const struct re
                     size_t n, struct buf *body);
 /* The store may hold something due that the cursor has passed. */
 void schedule_touch(struct schedule *s);
+/* Something in the store becomes due then. */
+void schedule_due_at(struct schedule *s, int64_t wall_ms);
 /* Draining: deliveries that were claimed and wait for another connection go back to the store. */
 void schedule_unclaim_waiting(struct schedule *s);
 /* Other relays, routes or limits: everything that waits is placed anew. */

@@ -185,10 +185,8 @@ static bool fetch_done(struct ejob *job, int rc, const struct err *err)
         /* Everything that is due now is in the window: from here on only what becomes due. */
         s->after_next = f->now_wall_ms;
         s->after_id = INT64_MAX;
-        if (f->next_due_wall_ms != INT64_MAX) {
-            int64_t wait = f->next_due_wall_ms - io_wall_ms(e->io);
-            e->io->ops->timer_start(s->due, wait < 0 ? 0 : wait > HOUR_MS ? HOUR_MS : wait);
-        }
+        if (f->next_due_wall_ms != INT64_MAX)
+            schedule_due_at(s, f->next_due_wall_ms);
     }
     window_fill(s);
     return false;
