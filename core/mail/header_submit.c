@@ -71,28 +71,48 @@ static size_t fold_position(struct str line)
     return 0;
 }
 
+/* Octets of the first line, with its CRLF; all when there is none. */
+static size_t line_length(struct str s)
+{
+    for (size_t n = 0; n < s.n; n++) {
+        n += str_find(str_sub(s, n, s.n), '\n');
+        if (n < s.n && n > 0 && s.p[n - 1] == '\r')
+            return n + 1;
+    }
+    return s.n;
+}
+
+/* A line without its CRLF. A bare CR or LF never arrives here; if it did, and became a line end, what
+ * stands behind it would become a field. So it becomes a blank, as Postfix does it. */
+static void add_line(struct buf *out, struct str line)
+{
+    size_t start = out->n;
+
+    buf_add_str(out, line);
+    for (size_t i = start; i < out->n; i++)
+        if (out->p[i] == '\r' || out->p[i] == '\n')
+            out->p[i] = ' ';
+    buf_add_z(out, "\r\n");
+}
+
 /* Append a field, its lines folded to LINE_BYTES_MAX; false when one cannot be. */
 static bool add_field(struct buf *out, struct str whole)
 {
     while (whole.n) {
-        size_t lf = str_find(whole, '\n');
-        struct str line = str_sub(whole, 0, lf + 1);
-        size_t end = line.n;
+        size_t length = line_length(whole);
+        struct str line = str_sub(whole, 0, length);
 
-        whole = str_sub(whole, lf + 1, whole.n);
-        while (end && (line.p[end - 1] == '\n' || line.p[end - 1] == '\r'))
-            end--;
-        line = str_sub(line, 0, end);
+        whole = str_sub(whole, length, whole.n);
+        if (str_ends(line, STR("\r\n")))
+            line.n -= 2;
         while (line.n > LINE_BYTES_MAX) {
             size_t at = fold_position(line);
             if (!at)
                 return false;
-            buf_add_str(out, str_sub(line, 0, at));
-            buf_add_z(out, "\r\n");
+            add_line(out, str_sub(line, 0, at));
             line = str_sub(line, at, line.n);
         }
-        buf_add_str(out, line);
-        buf_add_z(out, "\r\n");
+        add_line(out, line);
     }
     return true;
 }
@@ -131,7 +151,17 @@ static bool keep_field(struct str name, struct str body, const struct header_fac
     return !is_found || body.n;
 }
 
-static void add_missing(struct buf *out, const struct header_facts *f, const struct found *found)
+/* The user's own From as Reply-To; false when its line cannot be folded. */
+static bool add_reply_to(struct buf *out, struct str user_from)
+{
+    CLEANUP(buf_done) struct buf field = BUF_INIT;
+
+    buf_add_z(&field, "Reply-To: ");
+    buf_add_str(&field, user_from);
+    return add_field(out, buf_str(&field));
+}
+
+static bool add_missing(struct buf *out, const struct header_facts *f, const struct found *found)
 {
     char date[40];
 
@@ -144,12 +174,10 @@ static void add_missing(struct buf *out, const struct header_facts *f, const str
         buf_printf(out, "From: %s\r\n", f->from_always);
     else if (!found->from && f->from_default[0])
         buf_printf(out, "From: %s\r\n", f->from_default);
-    if (found->user_from.n && !found->reply_to) {
-        buf_add_z(out, "Reply-To: ");
-        buf_add_str(out, str_trim(found->user_from));
-        buf_add_z(out, "\r\n");
-    }
+    return !found->user_from.n || found->reply_to || add_reply_to(out, found->user_from);
 }
+
+static const char line_too_long[] = "a line of the header is longer than 998 octets";
 
 bool header_submit(struct str header, const struct header_facts *f, unsigned max_hops,
                    struct buf *out, size_t *body_at, const char **why, const char **enhanced)
@@ -172,15 +200,18 @@ bool header_submit(struct str header, const struct header_facts *f, unsigned max
             *why = "the message has passed too many servers: it goes round in a loop";
             *enhanced = "5.4.6";
         } else if (keep_field(name, body, f, &found) && !add_field(out, whole)) {
-            *why = "a line of the header is longer than 998 octets";
+            *why = line_too_long;
             *enhanced = "5.6.0";
         }
+    }
+    if (!*why && !add_missing(out, f, &found)) {
+        *why = line_too_long;
+        *enhanced = "5.6.0";
     }
     if (*why) {
         buf_truncate(out, start);
         return false;
     }
-    add_missing(out, f, &found);
     buf_add_z(out, "\r\n");
     /* The empty line belongs to the header; a line that is no field is the body's first. */
     *body_at = header.n - rest.n + (str_starts(rest, STR("\r\n")) ? 2 : 0);

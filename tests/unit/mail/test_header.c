@@ -227,6 +227,9 @@ static void headers_are_repaired(void **state)
          sizeof(ALL) - 1},
         {"two From stay", ALL "From: other@b\r\n\r\n", ALL "From: other@b\r\n\r\n",
          sizeof(ALL) + 16},
+        {"a bare LF makes no field", ALL "X: y\nBcc: z\r\n\r\n", ALL "X: y Bcc: z\r\n\r\n",
+         sizeof(ALL) + 14},
+        {"a bare CR makes no field", ALL "X: y\rz\r\n\r\n", ALL "X: y z\r\n\r\n", sizeof(ALL) + 9},
         {"a last line without its end", ALL "X: y", ALL "X: y\r\n\r\n", sizeof(ALL) + 3},
     };
 
@@ -289,6 +292,36 @@ static void from_is_not_invented_without_a_default(void **state)
     char *out = submit("Date: d\r\n\r\n", &f, &body_at);
     assert_null(strstr(out, "From:"));
     free(out);
+}
+
+static void the_sender_address_replaces_from_and_keeps_the_user_as_reply_to(void **state)
+{
+    static const struct {
+        const char *name, *text, *want; /* behind Received */
+    } rows[] = {
+        {"From becomes Reply-To",
+         "Date: d\r\nMessage-ID: <m@x>\r\nFrom: A\r\n <a@b.example>\r\n\r\n",
+         "Date: d\r\nMessage-ID: <m@x>\r\nFrom: mailer@ours.example\r\n"
+         "Reply-To: A\r\n <a@b.example>\r\n\r\n"},
+        {"a Reply-To stays", "Date: d\r\nMessage-ID: <m@x>\r\nFrom: a@b\r\nReply-To: r@b\r\n\r\n",
+         "Date: d\r\nMessage-ID: <m@x>\r\nReply-To: r@b\r\nFrom: mailer@ours.example\r\n\r\n"},
+        {"Sender goes", "Sender: s@b\r\nDate: d\r\nMessage-ID: <m@x>\r\n\r\n",
+         "Date: d\r\nMessage-ID: <m@x>\r\nFrom: mailer@ours.example\r\n\r\n"},
+        {"a bare LF makes no field", "Date: d\r\nMessage-ID: <m@x>\r\nFrom: a@b\nBcc: c@d\r\n\r\n",
+         "Date: d\r\nMessage-ID: <m@x>\r\nFrom: mailer@ours.example\r\n"
+         "Reply-To: a@b Bcc: c@d\r\n\r\n"},
+    };
+    struct header_facts f = facts;
+
+    (void)state;
+    f.from_always = "mailer@ours.example";
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        size_t body_at;
+        char *out = submit(rows[i].text, &f, &body_at);
+        if (strcmp(out + strlen(received), rows[i].want) != 0)
+            fail_msg("%s: «%s»", rows[i].name, out);
+        free(out);
+    }
 }
 
 static size_t longest_line(const char *text)
@@ -416,6 +449,7 @@ int main(void)
         cmocka_unit_test(headers_are_repaired),
         cmocka_unit_test(received_tells_who_and_how),
         cmocka_unit_test(from_is_not_invented_without_a_default),
+        cmocka_unit_test(the_sender_address_replaces_from_and_keeps_the_user_as_reply_to),
         cmocka_unit_test(long_lines_are_folded_where_they_have_a_blank),
         cmocka_unit_test(headers_that_may_not_be_sent_are_refused),
         cmocka_unit_test(repairing_takes_time_in_line_with_the_size),
