@@ -4,6 +4,7 @@
 #include "core/base/alloc.h"
 #include "core/engine/report.h"
 #include "core/engine/submit.h"
+#include "core/engine/window_fill.h"
 #include "core/mail/logline.h"
 #include "core/mail/retry.h"
 
@@ -45,6 +46,15 @@ static struct claim *claim_new(struct engine *e, struct delivery *d, bool only_o
 static void claim_free(struct ejob *job)
 {
     free(container_of(job, struct claim, job));
+}
+
+/* The engine went while the store still had the job: what it carried goes without the schedule. */
+static void orphan_free(struct delivery *d)
+{
+    if (!d)
+        return;
+    parcel_unref(NULL, d->parcel);
+    delivery_free(d);
 }
 
 static int claim_run(struct store_job *base, struct store *st, struct err *err)
@@ -129,7 +139,14 @@ static bool unclaim_done(struct ejob *job, int rc, const struct err *err)
     (void)rc, (void)err;
     struct claim *c = container_of(job, struct claim, job);
     schedule_forget(job->engine->schedule, c->delivery);
+    c->delivery = NULL;
     return false;
+}
+
+static void unclaim_free(struct ejob *job)
+{
+    orphan_free(container_of(job, struct claim, job)->delivery);
+    claim_free(job);
 }
 
 void record_unclaim(struct engine *e, struct delivery *d)
@@ -138,7 +155,7 @@ void record_unclaim(struct engine *e, struct delivery *d)
     struct claim *c = claim_new(e, d, false);
     c->job.base.run = unclaim_run;
     c->job.done = unclaim_done;
-    c->job.free = claim_free;
+    c->job.free = unclaim_free;
     ejob_submit(e, &c->job, STORE_JOB_WRITE);
 }
 
@@ -174,6 +191,7 @@ static void record_free(struct ejob *job)
     for (size_t i = 0; i < r->n; i++)
         buf_done(&r->entries[i].line);
     report_free(r->report);
+    orphan_free(r->delivery);
     free(r);
 }
 

@@ -5,6 +5,7 @@
 #include "core/base/text.h"
 #include "core/engine/work.h"
 #include "core/mail/header.h"
+#include "core/mail/logline.h"
 #include "store/queue.h"
 #include "store/spool.h"
 
@@ -14,6 +15,7 @@
 struct report {
     int64_t original_id;
     int64_t message_id, rcpt_id; /* of the report */
+    int64_t line_id;             /* of the log line that links both */
     int64_t now_wall_ms;
     uint64_t random;
     char hostname[ADDR_DOMAIN_MAX + 1];
@@ -39,6 +41,7 @@ struct report *report_new(struct engine *e, int64_t message_id)
     r->now_wall_ms = io_wall_ms(e->io);
     r->message_id = idgen_next(&e->ids, r->now_wall_ms);
     r->rcpt_id = idgen_next(&e->ids, r->now_wall_ms);
+    r->line_id = idgen_next(&e->ids, r->now_wall_ms);
     r->random = rng_u64(&e->rng);
     str_copy(str_of(e->conf->hostname), r->hostname, sizeof r->hostname);
     return r;
@@ -72,6 +75,21 @@ void report_add(struct report *r, const struct dsn_rcpt *rc)
         r->rcpts[r->n++] = *rc;
 }
 
+/* As Postfix words it, so that its tools find the way from one to the other. */
+static int log_report(const struct report *r, struct store *st, const struct message *m,
+                      struct err *err)
+{
+    char original[ID_TEXT_MAX], report[ID_TEXT_MAX];
+    struct buf line CLEANUP(buf_done) = BUF_INIT;
+    bool is_delay = r->rcpts[0].action == DSN_ACT_DELAYED;
+    buf_printf(&line, "%s: sender %s notification: %s", id_text(r->original_id, original),
+               is_delay ? "delay" : "non-delivery", id_text(m->id, report));
+    int rc = queue_log(st, r->line_id, r->now_wall_ms, buf_str(&line), err);
+    buf_clear(&line);
+    logline_accepted(&line, m, 1);
+    return rc < 0 ? rc : queue_log(st, m->id, r->now_wall_ms, buf_str(&line), err);
+}
+
 /* The report's own recipient is the original's reverse-path. */
 static int store_report(struct report *r, struct store *st, struct str text, struct err *err)
 {
@@ -99,6 +117,8 @@ static int store_report(struct report *r, struct store *st, struct str text, str
             return rc;
     }
     int rc = queue_accept(st, &m, &to, 1, err);
+    if (rc >= 0)
+        rc = log_report(r, st, &m, err);
     r->is_written = rc >= 0;
     return rc;
 }

@@ -14,8 +14,9 @@ void parcel_unref(struct schedule *s, struct parcel *p)
 {
     if (--p->refs > 0)
         return;
-    idmap_remove(&s->parcels, p->message_id);
-    if (p->has_body)
+    if (s)
+        idmap_remove(&s->parcels, p->message_id);
+    if (s && p->has_body)
         s->body_bytes -= p->body.n;
     buf_done(&p->body);
     free(p->reverse_path);

@@ -7,7 +7,7 @@
 
 /* Fetch what is due when there is room and anything to expect; else set the timer for it. */
 void window_fill(struct schedule *s);
-/* Give a reference back; the last one frees the parcel. */
+/* Give a reference back; the last one frees the parcel. s is NULL when the schedule is gone. */
 void parcel_unref(struct schedule *s, struct parcel *p);
 
 #endif
