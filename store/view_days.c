@@ -2,8 +2,7 @@
 /* Day files, open for reading: the few that were used last stay open, mapped. */
 #include "store/view_private.h"
 
-#include <errno.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "core/base/alloc.h"
 
@@ -85,7 +84,8 @@ int view_day_get(struct view *v, const char *name, struct view_day **out, struct
 {
     struct view_day *d = &v->days[0];
     char *path = xasprintf("%s/%s", store_dir(v->s), name);
-    bool is_file = access(path, F_OK) == 0;
+    struct stat file;
+    bool is_file = stat(path, &file) == 0;
     int rc;
 
     free(path);
@@ -98,13 +98,15 @@ int view_day_get(struct view *v, const char *name, struct view_day **out, struct
         if (v->days[i].used < d->used)
             d = &v->days[i];
     }
-    if (strcmp(d->name, name) != 0 || !is_file) {
+    /* a file of that name may be another one by now */
+    if (strcmp(d->name, name) != 0 || !is_file || d->inode != file.st_ino) {
         day_close(d);
         if (!is_file)
             return 0; /* retention took it */
         rc = day_open(d, store_dir(v->s), name, err);
         if (rc)
             return rc == -(int)E_NOTFOUND ? 0 : rc;
+        d->inode = file.st_ino;
     }
     d->used = ++v->days_used;
     *out = d;

@@ -17,6 +17,7 @@ struct view_day {
     char name[DAYFILE_NAME_MAX]; /* "" = free */
     sqlite3 *db;                 /* own, as are the statements */
     sqlite3_stmt *rows_back, *rows_on, *block_back, *block_on;
+    uint64_t inode;
     uint64_t used; /* by the clock of view.days_used: the least is replaced */
 };
 

@@ -43,8 +43,9 @@ static inline void fixture_remove(const char *dir)
 
 static inline void fixture_init(struct fixture *f)
 {
+    /* memory where there is some: what these tests ask is not what a sync costs */
     snprintf(f->dir, sizeof(f->dir), "%s/mxhelm-store-XXXXXX",
-             getenv("MESON_BUILD_ROOT") ? "." : "/tmp");
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     if (!mkdtemp(f->dir))
         abort();
     idgen_init(&f->ids, 1, 0);

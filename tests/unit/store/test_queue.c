@@ -458,8 +458,8 @@ static void a_piece_over_the_limit_is_refused(void **state)
     struct q *q = *state;
     char *big = xcalloc(1, QUEUE_CHUNK_BYTES + 1);
 
-    assert_int_equal(
-        queue_put_chunk(q->s, 1, 0, (struct str){big, QUEUE_CHUNK_BYTES + 1}, &q->err), -E_LIMIT);
+    assert_int_equal(queue_put_chunk(q->s, 1, 0, (struct str){big, QUEUE_CHUNK_BYTES + 1}, &q->err),
+                     -E_LIMIT);
     free(big);
 }
 
