@@ -149,6 +149,15 @@ static bool expect_row(struct scn *s, const char *what, const struct view_row *r
 
 /* --- the world --- */
 
+/* The address alone, or with its parameters. */
+static bool rcpt_fits(const char *glob, const char *rcpt)
+{
+    char *address = str_dup(str_sub(str_of(rcpt), 0, str_find(str_of(rcpt), ' ')));
+    bool is_fit = world_glob(glob, address) || world_glob(glob, rcpt);
+    free(address);
+    return is_fit;
+}
+
 static bool mail_fits(struct scn *s, const struct world_mail *m)
 {
     const struct words *w = &s->words;
@@ -160,7 +169,7 @@ static bool mail_fits(struct scn *s, const struct world_mail *m)
         } else if (strncmp(arg, "to=", 3) == 0) {
             bool is_there = false;
             for (size_t j = 0; j < m->rcpts_n; j++)
-                is_there |= world_glob(eq + 1, m->rcpts[j]);
+                is_there |= rcpt_fits(eq + 1, m->rcpts[j]);
             if (!is_there)
                 return false;
         } else if (strncmp(arg, "rcpts=", 6) == 0) {
@@ -277,6 +286,11 @@ void scn_show(struct scn *s)
         for (size_t i = page.n > 12 ? page.n - 12 : 0; i < page.n; i++)
             fprintf(stderr, "    %.*s\n", (int)page.lines[i].n, page.lines[i].text);
         view_log_done(&page);
+    }
+    if (!list_empty(&s->world.mails)) {
+        const struct world_mail *m = list_entry(s->world.mails.prev, struct world_mail, link);
+        struct str text = str_sub(buf_str(&m->content), 0, 3000);
+        fprintf(stderr, "  the last mail received, at %s:\n%.*s\n", m->host->name, STR_ARG(text));
     }
     struct str said = buf_str(&s->daemon);
     if (said.n > 3000)

@@ -109,22 +109,35 @@ static bool say_recipients(struct scn *s, struct sim_client *k, struct letter *l
     return is_one;
 }
 
+/* Dots at the start of lines are doubled (RFC 5321 4.5.2). */
+static void stuff(struct str text, struct buf *out)
+{
+    while (text.n > 0) {
+        size_t n = str_find(text, '\n');
+        struct str line = str_sub(text, 0, n + 1);
+        if (line.p[0] == '.')
+            buf_add_c(out, '.');
+        buf_add_str(out, line);
+        text = str_sub(text, line.n, text.n);
+    }
+}
+
 /* Stops at the first refusal; l->code is the last reply's. */
 static void converse(struct scn *s, struct sim_client *k, struct letter *l)
 {
     const char *params = words_value(&s->words, 1, "params");
-    struct buf b = BUF_INIT;
+    struct buf b = BUF_INIT, stuffed = BUF_INIT;
     l->code = take_reply(s, k, &l->reply);
     if (l->code / 100 != 2 || say(s, k, l, "EHLO client.portal.test\r\n") != 2 ||
         say(s, k, l, "MAIL FROM:<%s>%s%s%s%s\r\n", l->from, l->is_8bit ? " BODY=8BITMIME" : "",
             l->is_utf8 ? " SMTPUTF8" : "", params ? " " : "", params ? params : "") != 2 ||
-        !say_recipients(s, k, l) || say(s, k, l, "DATA\r\n") != 3) {
-        buf_done(&b);
+        !say_recipients(s, k, l) || say(s, k, l, "DATA\r\n") != 3)
         return;
-    }
     content(s, l, &b);
-    say(s, k, l, "%s.\r\n", buf_text(&b));
+    stuff(buf_str(&b), &stuffed);
+    say(s, k, l, "%s.\r\n", buf_text(&stuffed));
     buf_done(&b);
+    buf_done(&stuffed);
 }
 
 /* send from=A to=B[,C] [size=N] [subject=T] [text=T] [8bit] [utf8] [params=T] [notify=N] [via=local]

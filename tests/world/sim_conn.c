@@ -14,6 +14,8 @@
 /* How long Linux tries to connect (tcp_syn_retries = 6). */
 #define CONNECT_GIVES_UP_MS 127000
 #define MAX_PIECES          8
+/* 100 Mbit/s or so: a large message takes time, and its sender has to wait. */
+#define BYTES_PER_MS 10000
 
 struct io_listener {
     struct list link;
@@ -136,6 +138,7 @@ static void send_bytes(struct io_conn *c, enum parcel_kind kind, struct str byte
         buf_add(&p->bytes, bytes.p, n);
         bytes = str_sub(bytes, n, bytes.n);
         parcel_send(c, p, last, s->latency_ms + late);
+        *last += (int64_t)(n / BYTES_PER_MS);
     }
 }
 
