@@ -49,7 +49,11 @@ static void fill(struct w *w)
         for (unsigned tries = (unsigned)rng_below(&rng, 4); tries > 0; tries--) {
             struct queue_settle q;
 
-            fixture_outcome(&o, tries == 2 ? 451 : 550, "the server's words");
+            fixture_outcome(&o,
+                            tries == 2                 ? 451
+                            : tries == 1 && i % 4 == 0 ? 452
+                                                       : 550,
+                            "the server's words");
             ok(w, queue_claim(w->s, r.id, "mx.example.net", &epoch, &w->err));
             q = fixture_settle(&w->f, &r, epoch, tries > 1 ? RCPT_QUEUED : ends[rng_below(&rng, 6)],
                                &o);
@@ -163,7 +167,7 @@ static void a_row_says_what_happened(void **state)
     struct view_query q = {.filter = &f, .now_wall_ms = w->f.now};
     struct view_row row;
 
-    ok(w, filter_parse(STR("state:bounced tries:>1"), w->f.now, &f, &w->err));
+    ok(w, filter_parse(STR("state:bounced tries:>1 code:550"), w->f.now, &f, &w->err));
     assert_int_equal(view_rows(w->v, &q, NULL, false, &row, 1, &w->err), 1);
     assert_int_equal(row.state, RCPT_BOUNCED);
     assert_int_equal(row.code, 550);
@@ -198,7 +202,7 @@ static bool by_hand(int i, const struct view_row *r, int64_t now)
     case 5: return r->state == RCPT_QUEUED && r->tries > 0;
     case 6: return r->state == RCPT_HELD;
     case 7: return is_live(r) && r->tries > 1 && r->size_bytes >= 1000;
-    case 8: return is_live(r) && r->code == 451;
+    case 8: return is_live(r) && r->code == 452;
     case 9: return is_live(r) && r->code >= 500 && r->code < 600;
     case 10: return is_live(r) && now - r->arrival_wall_ms < 100;
     case 11:
@@ -224,7 +228,7 @@ static const char *const filters[] = {
     "state:deferred",
     "state:stuck",
     "tries:>1 size:>=1000",
-    "code:451",
+    "code:452",
     "code:5",
     "age:<100ms",
     "next:<=2m",
