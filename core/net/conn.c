@@ -39,8 +39,7 @@ struct conn {
     enum conn_state state;
     bool is_accepted;
     bool is_paused, is_reading, is_writing;
-    bool was_blocked; /* a write had to wait since drained was last told */
-    bool must_tell;   /* closed is still to be called */
+    bool must_tell; /* closed is still to be called */
     bool is_tls_up;
     int sys;                  /* for closed */
     int write_sys;            /* the peer takes no more; what it said before may still be unread */
@@ -181,10 +180,7 @@ static void all_sent(struct conn *c)
         buf_done(&c->out);
     if (c->flying.cap > KEEP_MAX)
         buf_done(&c->flying);
-    if (c->plain_wait.n || !c->was_blocked)
-        return;
-    c->was_blocked = false;
-    if (is_alive(c) && c->h && c->h->drained)
+    if (c->plain_wait.n == 0 && is_alive(c) && c->h->drained)
         c->h->drained(c->arg);
 }
 
@@ -228,7 +224,6 @@ static void send_bytes(struct conn *c, struct str bytes)
     if (bytes.n == 0 || c->write_sys || c->state == CONN_ENDED)
         return;
     if (c->state == CONN_CONNECTING || c->is_writing) {
-        c->was_blocked = true;
         buf_add_str(&c->out, bytes);
         return;
     }
@@ -242,7 +237,6 @@ static void send_bytes(struct conn *c, struct str bytes)
     bytes = str_sub(bytes, n > 0 ? (size_t)n : 0, bytes.n);
     if (bytes.n == 0)
         return;
-    c->was_blocked = true;
     buf_add_str(&c->out, bytes);
     start_flying(c);
 }
@@ -268,7 +262,6 @@ void conn_write(struct conn *c, struct str bytes)
         tls_write(c->tls, bytes);
         send_tls(c);
     } else {
-        c->was_blocked = true;
         buf_add_str(&c->plain_wait, bytes);
     }
 }
@@ -303,14 +296,18 @@ static void tls_failed(struct conn *c, const struct tls_facts *facts)
 
 static void tls_is_up(struct conn *c, const struct tls_facts *facts)
 {
+    bool had_waiting = c->plain_wait.n > 0;
+
     c->is_tls_up = true;
-    if (c->plain_wait.n) {
+    if (had_waiting) {
         tls_write(c->tls, buf_str(&c->plain_wait));
         buf_done(&c->plain_wait);
         send_tls(c);
     }
     if (c->h->tls_done)
         c->h->tls_done(c->arg, facts);
+    if (had_waiting && is_alive(c) && !c->is_writing && c->h->drained)
+        c->h->drained(c->arg);
 }
 
 static void read_tls(struct conn *c, struct str bytes)
@@ -365,6 +362,17 @@ static void read_ended(struct conn *c, int sys)
     begin_flush(c);
 }
 
+/* libuv takes a hang-up behind a short read for an orderly end, also when it was a reset. */
+static int end_errno(const struct conn *c)
+{
+    int sys = 0;
+    socklen_t n = sizeof(sys);
+
+    if (getsockopt(stream_fd(&c->uv), SOL_SOCKET, SO_ERROR, &sys, &n) != 0)
+        return 0;
+    return sys;
+}
+
 static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 {
     struct conn *c = s->data;
@@ -375,7 +383,7 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
         if (n < 0)
             end(c);
     } else if (n < 0) {
-        read_ended(c, n == UV_EOF ? 0 : (int)-n);
+        read_ended(c, n == UV_EOF ? end_errno(c) : (int)-n);
     } else if (c->tls) {
         read_tls(c, (struct str){b->base, (size_t)n});
     } else if (c->h->data) {

@@ -250,10 +250,10 @@ static void refusal_is_told_by_closed(void **state)
 static void what_the_kernel_refuses_at_once_comes_later_too(void **state)
 {
     (void)state;
-    /* Port 25 of a multicast address: connect(2) itself says ENETUNREACH. */
-    const struct ip multicast = {.family = 4, .bytes = {255, 255, 255, 255}};
+    /* The broadcast address: connect(2) itself says ENETUNREACH. */
+    const struct ip broadcast = {.family = 4, .bytes = {255, 255, 255, 255}};
 
-    dial(&multicast, 25);
+    dial(&broadcast, 25);
     until(&client.is_closed);
     assert_true(client.sys == ENETUNREACH || client.sys == EACCES);
 }
@@ -267,6 +267,14 @@ static void closing_before_the_connect_fails_tells_nothing(void **state)
     listener_free(l);
     dial(&v4, port);
     conn_close(client.conn, true);
+    client.conn = NULL;
+    loop_run_for(loop, 20);
+    assert_false(client.is_closed);
+    /* Nor when it has failed already, and was not told yet. */
+    const struct ip broadcast = {.family = 4, .bytes = {255, 255, 255, 255}};
+
+    dial(&broadcast, 25);
+    conn_close(client.conn, false);
     client.conn = NULL;
     loop_run_for(loop, 20);
     assert_false(client.is_closed);
@@ -325,6 +333,26 @@ static void a_reset_is_told_as_such(void **state)
     conn_close(server.conn, false);
     server.conn = NULL;
     until(&client.is_closed);
+    assert_int_equal(client.sys, ECONNRESET);
+    listener_free(l);
+}
+
+static void a_reset_behind_the_last_reply_is_told_as_such(void **state)
+{
+    (void)state;
+    struct listener *l = listen_on(&v4);
+
+    dial(&v4, listener_port(l));
+    until(&client.is_connected);
+    loop_run_for(loop, 10);
+    conn_pause(server.conn, true);
+    conn_write(client.conn, STR("unread"));
+    loop_run_for(loop, 10);
+    conn_write(server.conn, STR("421 gone\r\n"));
+    conn_close(server.conn, false);
+    server.conn = NULL;
+    until(&client.is_closed);
+    assert_string_equal(buf_text(&client.got), "421 gone\r\n");
     assert_int_equal(client.sys, ECONNRESET);
     listener_free(l);
 }
@@ -429,7 +457,9 @@ static void tls_carries_bytes_both_ways(void **state)
     until(&client.is_connected);
     start_tls(CERT_NAME, true);
     conn_write(client.conn, STR("EHLO\r\n"));
+    assert_int_equal(conn_unsent(client.conn), 6);
     until_got(&client, 18);
+    assert_int_equal(client.drained, 1);
     assert_string_equal(buf_text(&client.got), "220 secret\r\nEHLO\r\n");
     assert_int_equal(client.facts.state, TLS_VERIFIED);
     assert_int_equal(server.facts.state, TLS_ENCRYPTED);
@@ -630,6 +660,7 @@ int main(void)
         T(an_orderly_end_is_zero),
         T(a_last_reply_survives_unread_input),
         T(a_reset_is_told_as_such),
+        T(a_reset_behind_the_last_reply_is_told_as_such),
         T(a_slow_reader_stops_the_writer_and_loses_nothing),
         T(what_was_unsent_at_close_is_flushed),
         T(a_handler_may_close_its_connection),

@@ -346,6 +346,18 @@ static void answers_are_cached_and_failures_are_not(void **state)
     assert_int_equal(servers[0].udp_n, 5);
 }
 
+static void a_server_without_edns_is_asked_without(void **state)
+{
+    (void)state;
+    open_dns(1, (struct dns_conf){.no_cache = true});
+    /* On every channel, first by c-ares and then by ourselves. */
+    for (int i = 0; i < 10; i++) {
+        ask("no-edns.example", DNS_TYPE_A);
+        assert_int_equal(got.status, DNS_OK);
+        assert_false(servers[0].last_has_opt);
+    }
+}
+
 static void checks_may_ask_anew(void **state)
 {
     (void)state;
@@ -462,6 +474,7 @@ int main(void)
         T(a_silent_server_is_asked_last_from_then_on),
         T(a_closed_port_is_no_timeout_of_seconds),
         T(answers_are_cached_and_failures_are_not),
+        T(a_server_without_edns_is_asked_without),
         T(checks_may_ask_anew),
         T(the_same_question_at_the_same_time_is_asked_once),
         T(many_questions_fly_together),

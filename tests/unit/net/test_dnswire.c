@@ -5,6 +5,7 @@
 #include "core/net/dnswire.h"
 
 #define L63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define L62 "a" L61
 #define L61 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 /* Header of an answer with one question: id 1, flags, counts. */
@@ -70,6 +71,14 @@ static const struct {
      STR(HEAD(OK, "\1", "\0") ASK_MX RR("\x0f", "\7") "\0\0\3x.y\0"), 15, DNS_BAD, 0, 0},
     {"MX name with an escape sequence",
      STR(HEAD(OK, "\1", "\0") ASK_MX RR("\x0f", "\7") "\0\0\3\x1b[m\0"), 15, DNS_BAD, 0, 0},
+    {"MX name of 256 octets",
+     STR(HEAD(OK, "\1", "\0") ASK_MX "\xc0\x0c\0\x0f\0\1\0\0\0\x3c\1\2\0\0\x3f" L63 "\x3f" L63
+                                     "\x3f" L63 "\x3e" L62 "\0"),
+     15, DNS_BAD, 0, 0},
+    {"MX name of 255 octets",
+     STR(HEAD(OK, "\1", "\0") ASK_MX "\xc0\x0c\0\x0f\0\1\0\0\0\x3c\1\1\0\0\x3f" L63 "\x3f" L63
+                                     "\x3f" L63 "\x3d" L61 "\0"),
+     15, DNS_OK, 1, 0},
     {"record of another class is not ours",
      STR(HEAD(OK, "\1", "\0") ASK_A "\xc0\x0c\0\1\0\3\0\0\0\x3c\0\4\x7f\0\0\1"), 1, DNS_NODATA, 0,
      0},
