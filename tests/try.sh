@@ -42,7 +42,7 @@ if [ -z "${MXHELM_TRY_IS_BUILT:-}" ]; then
         # Two runs at once build one after the other.
         flock 9
         [ -f "$build/build.ninja" ] || meson setup --buildtype=debugoptimized "$build" >&2
-        ninja -C "$build" mxhelmd mxhelm worldd >"$build/try.log" 2>&1 ||
+        meson compile -C "$build" mxhelmd mxhelm worldd >"$build/try.log" 2>&1 ||
             { tail -n 60 "$build/try.log" >&2; exit 1; }
     ) 9>"$build/try.lock" || die 'the build failed'
 fi
@@ -153,7 +153,8 @@ follow_plan() {
 # --- the two programs ---
 
 start_world() {
-    in_world "$worldd" --dns 192.0.2.53:53 "$world_file" >"$tmp/world.log" 2>&1 &
+    # Not by the function: $! shall be the program itself.
+    ip netns exec "$world_ns" "$worldd" --dns 192.0.2.53:53 "$world_file" >"$tmp/world.log" 2>&1 &
     world_pid=$!
     pids="$world_pid $pids"
     wait_for 10 grep -qx ready "$tmp/world.log" ||
@@ -234,7 +235,7 @@ CONFIG
 
 start_engine() {
     write_config
-    in_engine "$mxhelmd" -c "$tmp/mxhelm.conf" >"$tmp/engine.log" 2>&1 &
+    ip netns exec "$engine_ns" "$mxhelmd" -c "$tmp/mxhelm.conf" >"$tmp/engine.log" 2>&1 &
     engine_pid=$!
     pids="$engine_pid $pids"
     wait_for 20 in_engine "$mxhelm" -c "$tmp/mxhelm.conf" status ||
