@@ -17,6 +17,7 @@
 #define CHECK_RECEIVERS_MAX 8
 #define CHECK_SOURCES_MAX   8
 #define CHECK_DEADLINE_MS   5000
+#define CHECK_PATIENCE_MS   2000
 
 enum check_verdict {
     CHECK_OK,
@@ -46,6 +47,9 @@ struct check_env {
     const char *const *receivers; /* domains whose MX is asked for its greeting */
     size_t receivers_n;           /* at most CHECK_RECEIVERS_MAX */
     int64_t deadline_ms;          /* for the whole run; 0 = CHECK_DEADLINE_MS */
+    /* A connection that waited for less than this when the run ended was not refused an answer, but
+     * is not tested; 0 = CHECK_PATIENCE_MS. */
+    int64_t patience_ms;
 };
 
 /* All texts are printable and can go to a terminal. What we tested, what came back, what it means

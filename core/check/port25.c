@@ -9,9 +9,7 @@
 #include "core/check/part.h"
 #include "core/net/conn.h"
 
-/* A connection that waited for less than this when the run ended was not refused an answer. */
-#define PATIENCE_MS 2000
-#define BANNER_MAX  512
+#define BANNER_MAX 512
 
 /* How a target ended, the ones that say most about the way first. */
 enum ending {
@@ -393,7 +391,9 @@ static void on_mx(void *arg, const struct dns_answer *a)
 
 static void target_is_late(struct target *t)
 {
-    int64_t waited_ms = check_elapsed_ms(&t->receiver->check->part) - t->started_ms;
+    const struct check_part *part = &t->receiver->check->part;
+    int64_t waited_ms = check_elapsed_ms(part) - t->started_ms;
+    int64_t patience_ms = check_env_of(part->run)->patience_ms;
 
     if (t->ending != END_NONE)
         return;
@@ -401,7 +401,7 @@ static void target_is_late(struct target *t)
         dns_cancel(t->query);
         t->query = NULL;
     }
-    if (!t->conn || waited_ms < PATIENCE_MS) {
+    if (!t->conn || waited_ms < (patience_ms ? patience_ms : CHECK_PATIENCE_MS)) {
         untested(t, "not tested: the time for this run was over");
         return;
     }

@@ -245,6 +245,8 @@ void resolver_check_start(struct check_run *run)
     while (servers.n)
         add_probe(c, str_split(&servers, ' '));
     c->left = c->n;
+    if (c->n == 0)
+        emit_servers(c);
     for (size_t i = 0; i < c->n; i++)
         dns_ask(c->probes[i].dns, "", DNS_TYPE_NS, on_probe, &c->probes[i]);
     rng_bytes(&random, sizeof(random));

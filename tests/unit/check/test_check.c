@@ -136,7 +136,7 @@ static struct ip sources[CHECK_SOURCES_MAX];
 static size_t sources_n;
 static const char *receivers[CHECK_RECEIVERS_MAX];
 static size_t receivers_n;
-static int64_t deadline_ms;
+static int64_t deadline_ms, patience_ms;
 
 static void start(unsigned which)
 {
@@ -147,7 +147,8 @@ static void start(unsigned which)
                                   .sources_n = sources_n,
                                   .receivers = receivers,
                                   .receivers_n = receivers_n,
-                                  .deadline_ms = deadline_ms};
+                                  .deadline_ms = deadline_ms,
+                                  .patience_ms = patience_ms};
 
     results_n = 0;
     is_done = false;
@@ -214,6 +215,7 @@ static int setup(void **state)
     is_lying = is_refusing = is_silent = cancel_at_first = false;
     sources_n = receivers_n = 0;
     deadline_ms = 3000;
+    patience_ms = 0;
     memset(&conf, 0, sizeof(conf));
     str_copy(STR("mx.example.com"), conf.hostname, sizeof(conf.hostname));
     str_copy(STR("mailer@good.example"), conf.sender, sizeof(conf.sender));
@@ -597,7 +599,8 @@ static void silence_after_the_connection_is_a_filter(void **state)
     ports[0].greeting = ports[1].greeting = NULL;
     receivers[receivers_n++] = "two.test";
     receivers[receivers_n++] = "three.test";
-    deadline_ms = 2200;
+    deadline_ms = 400;
+    patience_ms = 200;
     check(CHECK_PORT25);
     assert_int_equal(port_result(4)->verdict, CHECK_FAIL);
     has_text(port_result(4)->summary, "connected, but nobody greets (2 of 2 receivers)");
@@ -640,7 +643,8 @@ static void dropped_packets_everywhere_are_a_blocked_port(void **state)
     block_address();
     receivers[receivers_n++] = "refused.test";
     receivers[receivers_n++] = "refused.test";
-    deadline_ms = 2200;
+    deadline_ms = 400;
+    patience_ms = 200;
     check(CHECK_PORT25);
     assert_int_equal(port_result(4)->verdict, CHECK_FAIL);
     has_text(port_result(4)->summary, "no answer at all (2 of 2 receivers)");
