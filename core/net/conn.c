@@ -166,7 +166,7 @@ static void write_failed(struct conn *c, int sys)
     }
     /* A reply that came before the reset is still to be read, and the end is met behind it. */
     c->write_sys = sys;
-    if (!c->is_reading || (sys != EPIPE && sys != ECONNRESET))
+    if (c->is_paused || (sys != EPIPE && sys != ECONNRESET))
         fail(c, sys);
 }
 
@@ -282,7 +282,8 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *b)
     struct conn *c = handle->data;
 
     (void)suggested;
-    *b = uv_buf_init(c->loop->read_buf, LOOP_READ_MAX);
+    /* Without room libuv reads nothing and says UV_ENOBUFS. */
+    *b = uv_buf_init(c->loop->read_buf, c->is_paused ? 0 : LOOP_READ_MAX);
 }
 
 static void read_ended(struct conn *c, int sys);
@@ -379,7 +380,10 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 
     if (n == 0 || c->state == CONN_ENDED)
         return;
-    if (c->state == CONN_FLUSHING) {
+    if (n == UV_ENOBUFS) {
+        uv_read_stop(s);
+        c->is_reading = false;
+    } else if (c->state == CONN_FLUSHING) {
         if (n < 0)
             end(c);
     } else if (n < 0) {
@@ -403,17 +407,13 @@ static void start_reading(struct conn *c)
         c->is_reading = true;
 }
 
+/* A pause stops the watching only when something comes: most are over before (a client waits for the
+ * reply to its final dot), and cost no system call then. */
 void conn_pause(struct conn *c, bool is_paused)
 {
     c->is_paused = is_paused;
-    if (!is_alive(c))
-        return;
-    if (!is_paused) {
+    if (is_alive(c) && !is_paused)
         start_reading(c);
-    } else if (c->is_reading) {
-        uv_read_stop(&c->uv.stream);
-        c->is_reading = false;
-    }
 }
 
 /* Closing */
@@ -447,6 +447,7 @@ static void begin_flush(struct conn *c)
     bool had_eof = !c->is_reading && !c->is_paused;
 
     c->state = CONN_FLUSHING;
+    c->is_paused = false;
     buf_clear(&c->plain_wait);
     if (c->tls && c->is_tls_up) {
         tls_close_notify(c->tls);

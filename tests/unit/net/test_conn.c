@@ -388,6 +388,35 @@ static void a_slow_reader_stops_the_writer_and_loses_nothing(void **state)
     listener_free(l);
 }
 
+static void pause_self(struct end *e)
+{
+    conn_pause(e->conn, true);
+}
+
+static void a_paused_connection_meets_data_and_end_when_it_goes_on(void **state)
+{
+    (void)state;
+    struct listener *l = listen_on(&v4);
+
+    client.on_data = pause_self;
+    dial(&v4, listener_port(l));
+    until(&client.is_connected);
+    loop_run_for(loop, 10);
+    conn_write(server.conn, STR("220 one\r\n"));
+    until_got(&client, 9);
+    conn_write(server.conn, STR("220 two\r\n"));
+    conn_close(server.conn, true);
+    server.conn = NULL;
+    loop_run_for(loop, 30);
+    assert_int_equal(client.got.n, 9);
+    assert_false(client.is_closed);
+    client.on_data = NULL;
+    conn_pause(client.conn, false);
+    until(&client.is_closed);
+    assert_string_equal(buf_text(&client.got), "220 one\r\n220 two\r\n");
+    listener_free(l);
+}
+
 static void what_was_unsent_at_close_is_flushed(void **state)
 {
     (void)state;
@@ -662,6 +691,7 @@ int main(void)
         T(a_reset_is_told_as_such),
         T(a_reset_behind_the_last_reply_is_told_as_such),
         T(a_slow_reader_stops_the_writer_and_loses_nothing),
+        T(a_paused_connection_meets_data_and_end_when_it_goes_on),
         T(what_was_unsent_at_close_is_flushed),
         T(a_handler_may_close_its_connection),
         T(tls_carries_bytes_both_ways),
