@@ -203,7 +203,15 @@ static enum role outcome_role(const struct outcome *o)
     }
 }
 
-static void add_attempt(struct page *p, const struct view_attempt *t)
+static bool is_same_answer(const struct outcome *a, const struct outcome *b)
+{
+    return a->code == b->code && strcmp(a->enhanced, b->enhanced) == 0 &&
+           strcmp(a->text, b->text) == 0;
+}
+
+/* before: the attempt before it, or NULL; the same answer is not told twice. */
+static void add_attempt(struct page *p, const struct view_attempt *t,
+                        const struct view_attempt *before)
 {
     const struct outcome *o = &t->outcome;
     char when[32];
@@ -212,7 +220,9 @@ static void add_attempt(struct page *p, const struct view_attempt *t)
                say_full(t->start_wall_ms, when), outcome_class_name(o->class), stage_name(o->stage),
                (long long)(t->duration_ms / 1000), (long long)(t->duration_ms % 1000 / 10), o->host,
                o->ip[0] ? "[" : "", o->ip, o->ip[0] ? "]" : "");
-    if (o->text[0] || o->code > 0) {
+    if (before && is_same_answer(o, &before->outcome)) {
+        add_field(p, ROLE_DIM, "", STR("    the same answer"));
+    } else if (o->text[0] || o->code > 0) {
         struct buf b CLEANUP(buf_done) = BUF_INIT;
 
         if (o->code > 0)
@@ -233,7 +243,7 @@ static void add_attempts(const struct answer *d, struct page *p, const struct vi
     if (d->attempts_n == 0)
         add_field(p, ROLE_DIM, "", STR("none yet"));
     for (size_t i = 0; i < d->attempts_n; i++)
-        add_attempt(p, &d->attempts[i]);
+        add_attempt(p, &d->attempts[i], i > 0 ? &d->attempts[i - 1] : NULL);
 }
 
 static void add_header(const struct answer *d, struct page *p)
@@ -248,8 +258,16 @@ static void add_header(const struct answer *d, struct page *p)
 
         if (line.n > 0 && line.p[line.n - 1] == '\r')
             line.n--;
-        if (line.n > 0)
+        /* A folded line (RFC 5322 2.2.3) begins with a tab or blanks. */
+        if (line.n > 0 && (line.p[0] == '\t' || line.p[0] == ' ')) {
+            struct buf b CLEANUP(buf_done) = BUF_INIT;
+
+            buf_add_z(&b, "    ");
+            buf_add_str(&b, str_trim(line));
+            add_field(p, ROLE_TEXT, "", buf_str(&b));
+        } else if (line.n > 0) {
             add_field(p, ROLE_TEXT, "", line);
+        }
     }
 }
 

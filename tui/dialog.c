@@ -88,10 +88,10 @@ static const char *verb_title(enum ctl_verb v)
 static const char *verb_effect(enum ctl_verb v)
 {
     switch (v) {
-    case CTL_DELETE: return "They are not delivered. No bounce goes to the senders.";
-    case CTL_HOLD: return "They are not tried until they are released (u).";
-    case CTL_RELEASE: return "They are tried as soon as their turn comes.";
-    default: return "They are tried now, within the limits of each destination.";
+    case CTL_DELETE: return "Not delivered, and the senders are not told.";
+    case CTL_HOLD: return "Not tried until they are released (u). The mail is kept.";
+    case CTL_RELEASE: return "Tried as soon as their turn comes.";
+    default: return "Tried now, within the limits of each destination.";
     }
 }
 

@@ -51,6 +51,22 @@ static void add(struct items *s, struct item i)
         s->list[s->n++] = i;
 }
 
+/* What begins as typed comes first; otherwise the order stays. */
+static void rank(struct items *s)
+{
+    struct str typed = str_trim(str_of(s->typed));
+    size_t at = 0;
+
+    for (size_t i = 0; typed.n > 0 && i < s->n; i++) {
+        struct item it = s->list[i];
+
+        if (!str_istarts(str_of(it.name), typed))
+            continue;
+        memmove(&s->list[at + 1], &s->list[at], (i - at) * sizeof(it));
+        s->list[at++] = it;
+    }
+}
+
 static void add_keys(const struct app *a, struct items *s)
 {
     size_t n;
@@ -116,16 +132,13 @@ static void collect(const struct app *a, struct items *s)
                                         .help = "show only what matches; Enter applies"};
         return;
     }
-    if (a->modal == MODAL_HELP) {
-        add_keys(a, s);
-        return;
-    }
-    if (a->pane == PANE_QUEUE && !a->detail.is_open)
+    if (a->modal == MODAL_PALETTE && a->pane == PANE_QUEUE && !a->detail.is_open)
         add_views(s);
-    if (a->palette.is_view)
-        return;
-    add_themes(s);
-    add_keys(a, s);
+    if (a->modal == MODAL_PALETTE && !a->palette.is_view)
+        add_themes(s);
+    if (!a->palette.is_view)
+        add_keys(a, s);
+    rank(s);
 }
 
 void palette_open(struct app *a, enum modal modal, bool is_view)

@@ -138,22 +138,42 @@ static const char *label(enum prompt_kind kind)
     }
 }
 
+/* What the search found so far, at the right end of the line. */
+static int draw_hits(const struct app *a, struct cells *g, int y)
+{
+    const struct log_pane *l = &a->log;
+    char n[32], text[60];
+    int w;
+
+    if (a->prompt.kind != PROMPT_SEARCH || a->detail.is_open || !l->needle[0])
+        return 0;
+    if (l->has_hits)
+        snprintf(text, sizeof(text), "%s%s hits", l->is_hits_cut ? "over " : "",
+                 text_count(l->hits, n));
+    else
+        snprintf(text, sizeof(text), "searching ...");
+    w = (int)strlen(text);
+    cells_z(g, y, g->w - w - 1, w, ROLE_NOTE, text);
+    return w + 2;
+}
+
 void prompt_draw(const struct app *a, struct cells *g, int y)
 {
     const struct prompt *p = &a->prompt;
     char text[LINE_TEXT_MAX];
     struct line head = p->line, tail = p->line;
-    int x = 1;
+    int x = 1, end;
 
     cells_fill(g, y, 0, g->w, ROLE_TEXT, ' ');
-    x += cells_z(g, y, x, g->w - x, ROLE_KEY, label(p->kind));
+    end = g->w - draw_hits(a, g, y);
+    x += cells_z(g, y, x, end - x, ROLE_KEY, label(p->kind));
     head.n = head.at;
     line_text(&head, text, sizeof(text));
-    x += cells_z(g, y, x, g->w - x - 1, ROLE_INPUT, text);
+    x += cells_z(g, y, x, end - x - 1, ROLE_INPUT, text);
     tail.n -= tail.at;
     memmove(tail.cp, tail.cp + tail.at, (size_t)tail.n * sizeof(*tail.cp));
     line_text(&tail, text, sizeof(text));
-    cells_z(g, y, x, g->w - x, ROLE_INPUT, tail.n > 0 ? text : "_");
+    cells_z(g, y, x, end - x, ROLE_INPUT, tail.n > 0 ? text : "_");
     if (tail.n > 0)
         cells_select(g, y, x, 1);
 }

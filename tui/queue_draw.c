@@ -174,7 +174,7 @@ static void draw_group(struct app *a, struct cells *g, int y, struct rect r, int
                 buf_printf(&b, " +%llu", (unsigned long long)row->domains - 1);
             buf_add_z(&b, "  ");
         }
-        buf_add_z(&b, row->info);
+        buf_add_str(&b, say_reply(str_of(row->info)));
         cells_remote(g, y, x, w, ROLE_TEXT, buf_str(&b), &is_hostile);
     }
     if (is_hostile)
@@ -290,7 +290,7 @@ void queue_draw(struct app *a, struct cells *g, struct rect r)
         draw_text(g, list.y + 1, list.x + 2, 4, list.w - 4, ROLE_ALERT, str_of(q->error));
         return;
     }
-    if ((q->is_grouped ? q->groups_n : q->n) == 0) {
+    if (!q->is_loaded || (q->is_grouped ? q->groups_n : q->n) == 0) {
         cells_z(g, list.y + 1, list.x + 2, list.w - 4, ROLE_DIM, empty_words(a));
         return;
     }

@@ -189,6 +189,13 @@ static struct str part(struct str line, const char *name)
     return end == SIZE_MAX ? s : str_sub(s, 0, end);
 }
 
+struct str say_reply(struct str s)
+{
+    size_t at = str_ifind(s, STR(" said: "));
+
+    return str_starts(s, STR("host ")) && at != SIZE_MAX ? str_sub(s, at + 7, s.n) : s;
+}
+
 static struct str reply_of(struct str line)
 {
     size_t at = str_ifind(line, STR(" status="));
@@ -199,7 +206,7 @@ static struct str reply_of(struct str line)
     s = str_sub(line, at + 1, line.n);
     at = str_find(s, '(');
     s = str_sub(s, at + 1, s.n);
-    return s.n > 0 && s.p[s.n - 1] == ')' ? str_sub(s, 0, s.n - 1) : s;
+    return say_reply(s.n > 0 && s.p[s.n - 1] == ')' ? str_sub(s, 0, s.n - 1) : s);
 }
 
 void say_line(struct str line, struct say_line *out)
@@ -212,6 +219,8 @@ void say_line(struct str line, struct say_line *out)
     if (out->status == LOG_REJECTED) {
         out->to = part(line, " to=");
         out->reply = str_sub(line, colon + 2, line.n);
+        if (str_starts(out->reply, STR("reject: ")))
+            out->reply = str_sub(out->reply, 8, out->reply.n);
         return;
     }
     out->to = part(line, " to=");

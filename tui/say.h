@@ -23,6 +23,9 @@ const char *say_hm(int64_t wall_ms, char out[32]);
 const char *say_hms(int64_t wall_ms, char out[32]);
 const char *say_day_hm(int64_t wall_ms, char out[32]);
 const char *say_full(int64_t wall_ms, char out[32]);
+/* A stored sentence from where the server's own words begin: "host mx[ip] said: 550 ..." is told by its
+ * code, not by its host. Borrowed from s. */
+struct str say_reply(struct str s);
 /* "1.2k", "812". */
 const char *say_rate(uint64_t n, char out[16]);
 
