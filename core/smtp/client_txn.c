@@ -254,6 +254,8 @@ static void on_data(struct smtp_client *s, struct client_txn *t, const struct sm
 {
     struct outcome o;
 
+    /* From 354 on, the end of data ends the server's transaction, whatever it says to it. */
+    s->needs_rset &= r->code / 100 != 3;
     if (r->code / 100 == 3 && t->accepted)
         txn_body_start(s, t);
     else if (r->code / 100 == 3)
@@ -281,7 +283,6 @@ static void on_end(struct smtp_client *s, struct client_txn *t, const struct smt
         client_protocol_error(s, "a reply came before the end of data was sent");
         return;
     }
-    s->needs_rset = false;
     reply_outcome(&o, STAGE_EOD, r);
     txn_finish(s, t, &o, false);
     if (is_early)

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A scripted mail server against the client machine, and a driver for the machine, in one. A script is
+ * a list of steps: when the client's bytes begin with `expect`, they are taken and `answer` is given,
+ * cut where the caller wants. Within an answer
+ *     \1  ends the connection orderly
+ *     \2  lets time pass until the machine's deadline
+ *     \3  resets the connection
+ * What the machine says becomes one line of text per event, to be compared with what is wanted.
+ */
+#ifndef FAKE_SERVER_H
+#define FAKE_SERVER_H
+
+#include "core/smtp/client.h"
+
+struct step {
+    const char *expect; /* NULL ends the script; "" = at once */
+    const char *answer; /* NULL = silence */
+};
+
+struct scenario {
+    const char *name;
+    enum tls_level tls;
+    bool is_implicit_tls;
+    enum tls_state handshake; /* how it ends; TLS_NOT_USED = encrypted */
+    enum auth_mech auth;
+    const char *user, *password;
+    unsigned txns; /* 0 = one */
+    size_t rcpts;  /* 0 = one */
+    unsigned flags;
+    uint64_t size_bytes;
+    const char *reverse_path; /* NULL = a@x.test */
+    const char *envid, *orcpt;
+    unsigned notify;
+    enum dsn_ret ret;
+    const char *body;  /* NULL = "hello\r\n" */
+    bool is_abandoned; /* at AT_END */
+    bool is_waiting;   /* the next transaction begins after the last one's DONE only */
+    const struct step *steps;
+    const char *want;      /* events */
+    const char *want_sent; /* all that the client sent; NULL = not looked at */
+};
+
+struct play {
+    const struct scenario *sc;
+    struct smtp_client *c;
+    struct buf events;
+    struct buf sent; /* everything the client sent */
+    size_t taken;    /* of it by the script */
+    size_t cut;      /* position in the server's stream where it is cut; 0 = nowhere */
+    size_t every;    /* or: pieces of so many octets; 0 = whole answers */
+    size_t piece;    /* octets of content given at once */
+    size_t send_max; /* octets taken from the output at once; 0 = all */
+    size_t streamed; /* server's octets so far */
+    int64_t now;
+    size_t body_at;
+    unsigned begun, done;
+    bool is_closed;
+    struct smtp_txn txn[4];
+    struct smtp_rcpt rcpt[4][4];
+};
+
+void play_init(struct play *p, const struct scenario *sc);
+void play_run(struct play *p);
+void play_done(struct play *p);
+
+#endif
