@@ -34,6 +34,7 @@ static struct claim *claim_new(struct engine *e, struct delivery *d, bool only_o
 {
     struct claim *c = xcalloc(1, sizeof *c + d->n * sizeof c->rcpts[0]);
     c->delivery = d;
+    str_copy(str_of(d->domain->site ? d->domain->site->name : ""), c->site, sizeof c->site);
     c->wall_ms = io_wall_ms(e->io);
     list_for_each(l, &d->tasks) {
         struct task *t = list_entry(l, struct task, link);
@@ -82,11 +83,20 @@ void record_claim(struct engine *e, struct delivery *d)
         return;
     d->is_claimed = true;
     struct claim *c = claim_new(e, d, false);
-    str_copy(str_of(d->domain->site ? d->domain->site->name : ""), c->site, sizeof c->site);
     c->job.base.run = claim_run;
     c->job.done = claim_done;
     c->job.free = claim_free;
     ejob_submit(e, &c->job, STORE_JOB_WRITE);
+}
+
+/*
+ * After a store that failed, the claim may have been rolled back while what it was for went on: when
+ * the recipient is still free, it is claimed now. rc is what the verb said.
+ */
+static bool claim_again(struct store *st, int rc, int64_t rcpt_id, const char *site,
+                        unsigned *epoch)
+{
+    return rc == -E_STATE && queue_claim(st, rcpt_id, site, epoch, NULL) >= 0;
 }
 
 static int mark_run(struct store_job *base, struct store *st, struct err *err)
@@ -94,7 +104,10 @@ static int mark_run(struct store_job *base, struct store *st, struct err *err)
     struct claim *c = container_of(base, struct claim, job.base);
     c->is_lost = false;
     for (size_t i = 0; i < c->n; i++) {
-        int rc = queue_mark(st, c->rcpts[i].rcpt_id, *c->rcpts[i].epoch, c->wall_ms, err);
+        const struct claimed *r = &c->rcpts[i];
+        int rc = queue_mark(st, r->rcpt_id, *r->epoch, c->wall_ms, err);
+        if (claim_again(st, rc, r->rcpt_id, c->site, r->epoch))
+            rc = queue_mark(st, r->rcpt_id, *r->epoch, c->wall_ms, err);
         if (rc < 0 && err_is_store(err))
             return rc;
         if (rc < 0)
@@ -316,7 +329,12 @@ static int settle_one(struct record *r, struct entry *en, struct store *st, stru
             return rc;
     }
     en->settle.epoch = en->task->epoch;
-    return queue_settle(st, &en->settle, &is_done, err);
+    int rc = queue_settle(st, &en->settle, &is_done, err);
+    if (claim_again(st, rc, en->settle.rcpt_id, en->settle.site, &en->task->epoch)) {
+        en->settle.epoch = en->task->epoch;
+        rc = queue_settle(st, &en->settle, &is_done, err);
+    }
+    return rc;
 }
 
 static int record_run(struct store_job *base, struct store *st, struct err *err)
