@@ -56,6 +56,8 @@ static bool run_to(struct sim *s, int64_t until_ms, bool (*is_met)(void *arg), v
 {
     unsigned spins = 0;
     struct heap_node *top;
+    if (s->is_stopped)
+        return false;
     if (is_met && is_met(arg))
         return true;
     while ((top = heap_top(&s->events)) && top->key >> SERIAL_BITS <= until_ms) {
@@ -66,6 +68,10 @@ static bool run_to(struct sim *s, int64_t until_ms, bool (*is_met)(void *arg), v
         s->now_ms = at_ms;
         heap_remove(&s->events, &e->node);
         e->fire(s, e);
+        if (s->stop_after > 0 && --s->stop_after == 0) {
+            s->is_stopped = true;
+            return false;
+        }
         if (is_met && is_met(arg))
             return true;
     }
@@ -81,6 +87,17 @@ void sim_run_for(struct sim *s, int64_t ms)
 bool sim_run_until(struct sim *s, bool (*is_met)(void *arg), void *arg, int64_t max_ms)
 {
     return run_to(s, s->now_ms + max_ms, is_met, arg);
+}
+
+void sim_stop_after(struct sim *s, unsigned events)
+{
+    s->stop_after = events;
+    s->is_stopped = false;
+}
+
+bool sim_is_stopped(const struct sim *s)
+{
+    return s->is_stopped;
 }
 
 /* --- timers --- */
@@ -203,7 +220,15 @@ static void jobs_fail(struct sim *s, enum err_code code, const char *text)
         job_fail(list_entry(l, struct store_job, link), code, text);
 }
 
-/* One turn of the store's thread: what has gathered is run, then answered in its order. */
+static bool fails_now(struct sim *s)
+{
+    if (s->fail_nth == 0 || --s->fail_nth > 0)
+        return false;
+    s->has_failed = true;
+    return true;
+}
+
+/* One turn of the store's thread: what has gathered is run and committed. */
 static void commit_fire(struct sim *s, struct sim_event *e)
 {
     struct list group, *l;
@@ -213,13 +238,23 @@ static void commit_fire(struct sim *s, struct sim_event *e)
         list_push_back(&group, l);
     while ((l = list_pop_front(&group))) {
         struct store_job *job = list_entry(l, struct store_job, link);
+        bool is_write = job->kind == STORE_JOB_WRITE;
         if (!s->writer)
             job_fail(job, E_STATE, "the store is not open");
-        else if (s->sick != E_OK && job->kind == STORE_JOB_WRITE)
+        else if (is_write && s->sick != E_OK)
             job_fail(job, s->sick, "writing queue.db: the simulator's disk is full");
+        else if (is_write && fails_now(s))
+            job_fail(job, E_IO, "writing queue.db: the simulator's disk failed once");
         else
             writer_submit(s->writer, job);
     }
+    sim_at(s, &s->answer, s->now_ms + 1);
+}
+
+/* A little later the answers go back: a crash may come between the two. */
+static void answer_fire(struct sim *s, struct sim_event *e)
+{
+    (void)e;
     if (s->writer)
         writer_collect(s->writer);
 }
@@ -256,6 +291,7 @@ void sim_store_close(struct sim *s, bool is_crash)
     if (!is_crash)
         commit_fire(s, &s->commit);
     sim_stop(s, &s->commit);
+    sim_stop(s, &s->answer);
     jobs_fail(s, E_STATE, "the program was killed");
     if (s->writer)
         writer_free(s->writer);
@@ -265,6 +301,17 @@ void sim_store_close(struct sim *s, bool is_crash)
 void sim_store_sick(struct sim *s, enum err_code code)
 {
     s->sick = code;
+}
+
+void sim_store_fail_nth(struct sim *s, unsigned n)
+{
+    s->fail_nth = n;
+    s->has_failed = false;
+}
+
+bool sim_store_has_failed(const struct sim *s)
+{
+    return s->has_failed;
 }
 
 size_t sim_store_waiting(const struct sim *s)
@@ -314,6 +361,7 @@ struct sim *sim_new(const struct sim_opts *o)
     s->now_ms = 1000;
     s->wall_offset_ms = o->wall_ms - s->now_ms;
     s->commit.fire = commit_fire;
+    s->answer.fire = answer_fire;
     rng_init_seed(&s->rng, o->seed);
     list_init(&s->jobs);
     list_init(&s->conns);

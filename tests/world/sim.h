@@ -41,12 +41,21 @@ void sim_run_for(struct sim *s, int64_t ms);
 /* Until is_met, asked after every event, at most max_ms. Returns whether it was met. */
 bool sim_run_until(struct sim *s, bool (*is_met)(void *arg), void *arg, int64_t max_ms);
 
+/* For sweeps: stop dead after so many more events (0 = never), in the middle of whatever goes on;
+ * from then on no time passes until this is called again. */
+void sim_stop_after(struct sim *s, unsigned events);
+bool sim_is_stopped(const struct sim *s);
+
 /* Jobs that come while no store is open fail with E_STATE. */
 int sim_store_open(struct sim *s, struct err *err);
 /* is_crash: what waited for a commit is lost, as in a kill -9; the engine must be gone before. */
 void sim_store_close(struct sim *s, bool is_crash);
 /* From now on every job that writes fails with that code; E_OK: the store is well again. */
 void sim_store_sick(struct sim *s, enum err_code code);
+/* For sweeps: the Nth write from now fails once, with E_IO (0 = none). */
+void sim_store_fail_nth(struct sim *s, unsigned n);
+/* Whether that has happened. */
+bool sim_store_has_failed(const struct sim *s);
 /* Read and write jobs in the store's hands. */
 size_t sim_store_waiting(const struct sim *s);
 

@@ -25,12 +25,16 @@ struct sim {
     int64_t now_ms, wall_offset_ms, latency_ms, commit_ms;
     bool split;
     struct heap events;
+    unsigned stop_after; /* events; 0 = never */
+    bool is_stopped;
     uint64_t serial;
     /* store */
     struct writer *writer; /* own, NULL = not open */
     struct list jobs;      /* waiting for the next commit */
-    struct sim_event commit;
+    struct sim_event commit, answer;
     enum err_code sick;
+    unsigned fail_nth; /* writes until the one that fails; 0 = none */
+    bool has_failed;
     /* network */
     struct list conns, listeners;
     unsigned connects;
