@@ -220,6 +220,16 @@ static bool expect_sessions(struct scn *s)
     return h->connections == want || scn_fail(s, "it had %u sessions", h->connections);
 }
 
+/* expect connects N: at most so many connections were asked for in all */
+static bool expect_connects(struct scn *s)
+{
+    uint64_t most;
+    if (s->words.n != 3 || !scn_number(s, s->words.w[2], &most))
+        return scn_fail(s, "expect connects AT-MOST");
+    return sim_connects(s->sim) <= most ||
+           scn_fail(s, "it connected %u times", sim_connects(s->sim));
+}
+
 /* expect total STATE N */
 static bool expect_total(struct scn *s)
 {
@@ -269,6 +279,8 @@ bool scn_expect(struct scn *s)
         return expect_received(s);
     if (strcmp(what, "sessions") == 0)
         return expect_sessions(s);
+    if (strcmp(what, "connects") == 0)
+        return expect_connects(s);
     if (strcmp(what, "total") == 0)
         return expect_total(s);
     if (strcmp(what, "daemon") == 0)

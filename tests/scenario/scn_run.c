@@ -195,6 +195,16 @@ static bool do_jump(struct scn *s)
     return true;
 }
 
+/* latency DURATION: one way, from now on */
+static bool do_latency(struct scn *s)
+{
+    int64_t ms;
+    if (s->words.n != 2 || !text_parse_duration(str_of(s->words.w[1]), &ms))
+        return scn_fail(s, "latency DURATION");
+    sim_set_latency(s->sim, ms);
+    return true;
+}
+
 /* store full|io|well */
 static bool do_store(struct scn *s)
 {
@@ -234,23 +244,15 @@ static const struct {
     bool (*play)(struct scn *s);
     bool needs_engine;
 } verbs[] = {
-    {"world", do_world, false},
-    {"config", do_config, false},
-    {"file", do_file, false},
-    {"start", do_start, false},
-    {"restart", do_start, false},
-    {"crash", do_crash, true},
-    {"stop", do_stop, true},
-    {"reload", do_reload, true},
-    {"send", scn_send, true},
-    {"smtp", scn_smtp_block, true},
-    {"control", scn_control, true},
-    {"wait", do_wait, false},
-    {"until", scn_until, true},
-    {"expect", scn_expect, false},
-    {"jump", do_jump, false},
-    {"store", do_store, false},
-    {"allow-violations", do_allow, false},
+    {"world", do_world, false},     {"config", do_config, false},
+    {"file", do_file, false},       {"start", do_start, false},
+    {"restart", do_start, false},   {"crash", do_crash, true},
+    {"stop", do_stop, true},        {"reload", do_reload, true},
+    {"send", scn_send, true},       {"smtp", scn_smtp_block, true},
+    {"control", scn_control, true}, {"wait", do_wait, false},
+    {"until", scn_until, true},     {"expect", scn_expect, false},
+    {"latency", do_latency, false}, {"jump", do_jump, false},
+    {"store", do_store, false},     {"allow-violations", do_allow, false},
 };
 
 static bool play_line(struct scn *s)

@@ -228,6 +228,8 @@ static bool params_are_fine(struct host_session *s, struct str params)
         }
         if (str_ieq_z(key, "BODY") && str_ieq_z(value, "8BITMIME"))
             s->is_8bit_declared = true;
+        if (str_ieq_z(key, "SMTPUTF8"))
+            s->is_utf8_declared = true;
     }
     return true;
 }
@@ -261,7 +263,7 @@ static void cmd_mail(struct host_session *s, struct str arg)
         host_say(s, 501, "5.1.7", "Bad sender address syntax");
         return;
     }
-    s->is_8bit_declared = false;
+    s->is_8bit_declared = s->is_utf8_declared = false;
     if (!params_are_fine(s, params))
         return;
     char *from = str_dup(path);

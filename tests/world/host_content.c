@@ -10,7 +10,8 @@
 
 void host_content_start(struct host_session *s)
 {
-    s->is_content_done = s->has_early_reply = false;
+    s->has_early_reply = false;
+    s->is_in_header = true;
     s->saw_8bit = s->saw_bare = s->saw_long = false;
     if (s->mail) {
         s->mail->size_bytes = 0;
@@ -34,8 +35,11 @@ static void judge_line(struct host_session *s, struct str line)
     size_t n = line.n;
     bool is_crlf = n >= 2 && line.p[n - 2] == '\r';
     struct str text = str_sub(line, 0, is_crlf ? n - 2 : n - 1);
+    s->is_in_header &= text.n > 0;
+    /* RFC 6531 3.5: UTF-8 in a header needs no BODY=8BITMIME. */
+    bool may_8bit = s->is_8bit_declared || (s->is_utf8_declared && s->is_in_header);
     for (size_t i = 0; i < text.n; i++) {
-        s->saw_8bit |= (uint8_t)text.p[i] > 127;
+        s->saw_8bit |= (uint8_t)text.p[i] > 127 && !may_8bit;
         s->saw_bare |= text.p[i] == '\r' || text.p[i] == '\0';
     }
     s->saw_bare |= !is_crlf;
@@ -48,7 +52,7 @@ static void judge_end(struct host_session *s)
         world_violation(s->w, s->h, "content with a bare CR, a bare LF or a NUL (RFC 5321 2.3.8)");
     if (s->saw_long)
         world_violation(s->w, s->h, "a line of more than 998 octets (RFC 5322 2.1.1)");
-    if (s->saw_8bit && !s->is_8bit_declared)
+    if (s->saw_8bit)
         world_violation(s->w, s->h, "8-bit content without BODY=8BITMIME (RFC 6152)");
 }
 
@@ -125,7 +129,7 @@ bool host_chunk(struct host_session *s)
     struct str in = str_sub(buf_str(&s->in), 0, (size_t)s->chunk_left);
     if (s->mail && in.n > 0) {
         for (size_t i = 0; i < in.n; i++)
-            s->saw_8bit |= (uint8_t)in.p[i] > 127;
+            s->saw_8bit |= (uint8_t)in.p[i] > 127 && !s->is_8bit_declared && !s->is_utf8_declared;
         store(s->mail, in);
     }
     s->chunk_left -= in.n;

@@ -35,7 +35,7 @@ struct host_session {
     unsigned auth_step;
     /* the transaction */
     struct world_mail *mail; /* own, NULL before MAIL */
-    bool is_8bit_declared, is_content_done, has_early_reply;
+    bool is_8bit_declared, is_utf8_declared, is_in_header, has_early_reply;
     bool saw_8bit, saw_bare, saw_long;
     uint64_t chunk_left;
     bool is_last_chunk;

@@ -51,6 +51,11 @@ void sim_jump_wall(struct sim *s, int64_t delta_ms)
     s->wall_offset_ms += delta_ms;
 }
 
+void sim_set_latency(struct sim *s, int64_t latency_ms)
+{
+    s->latency_ms = latency_ms;
+}
+
 /* Fire everything up to until_ms; stops early when is_met says so. */
 static bool run_to(struct sim *s, int64_t until_ms, bool (*is_met)(void *arg), void *arg)
 {

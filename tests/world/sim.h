@@ -36,6 +36,8 @@ int64_t sim_wall_ms(const struct sim *s);
 /* The wall clock jumps; the monotonic one does not. */
 void sim_jump_wall(struct sim *s, int64_t delta_ms);
 
+void sim_set_latency(struct sim *s, int64_t latency_ms); /* one way, for what is sent from now on */
+
 /* Let time pass. */
 void sim_run_for(struct sim *s, int64_t ms);
 /* Until is_met, asked after every event, at most max_ms. Returns whether it was met. */
