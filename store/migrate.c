@@ -41,15 +41,15 @@ static const char schema_1[] =
     " size INTEGER NOT NULL,"
     " address TEXT NOT NULL, domain TEXT NOT NULL, site TEXT NOT NULL, cause TEXT NOT NULL,"
     " enhanced TEXT NOT NULL, orcpt TEXT NOT NULL, note TEXT NOT NULL);"
-    /* by arrival; and all that groups and counts read, so that they never touch the table */
-    "CREATE INDEX r_live ON recipient"
-    "(id, message, state, tries, next, arrival, size, code, domain, site, cause)"
-    " WHERE finished=0;"
+    "CREATE INDEX r_live ON recipient(id) WHERE finished=0;"
+    /* what is due, and the order of states */
     "CREATE INDEX r_state ON recipient(state, next) WHERE finished=0;"
-    "CREATE INDEX r_next ON recipient(next) WHERE finished=0;"
     "CREATE INDEX r_tries ON recipient(tries) WHERE finished=0;"
-    "CREATE INDEX r_domain ON recipient(domain) WHERE finished=0;"
     "CREATE INDEX r_size ON recipient(size) WHERE finished=0;"
+    /* and all that groups and counts read, so that they never touch the table */
+    "CREATE INDEX r_domain ON recipient"
+    "(domain, id, message, state, tries, next, arrival, size, code, site, cause)"
+    " WHERE finished=0;"
     "CREATE TABLE attempt("
     " id INTEGER PRIMARY KEY," /* also the id of its line in the log */
     " recipient INTEGER NOT NULL, prev INTEGER NOT NULL, number INTEGER NOT NULL,"

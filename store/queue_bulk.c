@@ -107,25 +107,36 @@ static int find(struct store *s, const struct where *w, int64_t after, int64_t e
     return rc < 0 ? rc : 0;
 }
 
+/* No more columns than a verb needs: each that is in an index costs a page of it per recipient. */
+static const char *const changes[] = {
+    [QUEUE_RETRY] = "UPDATE recipient SET job=?2, next=?3 WHERE id=?1",
+    [QUEUE_HOLD] = "UPDATE recipient SET job=?2, state=2, note=?4 WHERE id=?1",
+    [QUEUE_RELEASE] = "UPDATE recipient SET job=?2, state=0, next=?3, note='' WHERE id=?1",
+    [QUEUE_DELETE] =
+        "UPDATE recipient SET job=?2, state=7, next=0, note=?4, finished=?5 WHERE id=?1",
+};
+_Static_assert(ARRAY_LEN(changes) == QUEUE_VERB_COUNT, "one statement per verb");
+_Static_assert(RCPT_HELD == 2 && RCPT_QUEUED == 0 && RCPT_DELETED == 7, "as written above");
+
 static int change(struct store *s, const struct queue_bulk *b, const struct target *t,
                   enum rcpt_state to, int64_t next, const char *note, struct err *err)
 {
-    sqlite3_stmt *st = store_stmt(
-        s, STMT_BULK_CHANGE,
-        "UPDATE recipient SET state=?2, next=?3, finished=?4, job=?5, note=?6 WHERE id=?1", err);
-    bool is_final = rcpt_state_is_final(to), is_done;
+    sqlite3_stmt *st = store_stmt(s, STMT_BULK_RETRY + b->verb, changes[b->verb], err);
+    bool is_done;
     int rc;
 
     if (!st)
         return -(int)E_IO;
     bind_i(st, 1, t->id);
-    bind_i(st, 2, to);
-    bind_i(st, 3, next);
-    bind_i(st, 4, is_final ? (b->now_wall_ms > 0 ? b->now_wall_ms : 1) : 0);
-    bind_i(st, 5, b->job_id);
-    bind_z(st, 6, note);
+    bind_i(st, 2, b->job_id);
+    if (b->verb == QUEUE_RETRY || b->verb == QUEUE_RELEASE)
+        bind_i(st, 3, next);
+    if (b->verb == QUEUE_HOLD || b->verb == QUEUE_DELETE)
+        bind_z(st, 4, note);
+    if (b->verb == QUEUE_DELETE)
+        bind_i(st, 5, b->now_wall_ms > 0 ? b->now_wall_ms : 1);
     rc = store_run(s, st, err, queue_verb_name(b->verb));
-    if (!rc && is_final)
+    if (!rc && rcpt_state_is_final(to))
         rc = queue_close_one(s, t->message_id, &is_done, err);
     if (!rc)
         store_count(s, t->state, t->tries, to, t->tries);

@@ -181,14 +181,20 @@ int queue_close_one(struct store *s, int64_t message_id, bool *is_done, struct e
 
 /* --- settle --- */
 
+/*
+ * Two statements: one that names finished would rewrite the recipient's entry in every index, also
+ * when it goes back into the queue.
+ */
+#define SETTLE_SET                                                                                 \
+    "UPDATE recipient SET state=?2, tries=?3, is_notified=?4, code=?5, mark=0, last=?6,"           \
+    " attempt=?7, next=?8, site=?9, cause=?10, enhanced=?11, note=''"
+
 static int change_recipient(struct store *s, const struct queue_settle *q, unsigned number,
                             bool is_notified, int64_t finished, struct err *err)
 {
-    sqlite3_stmt *st = store_stmt(
-        s, STMT_SETTLE,
-        "UPDATE recipient SET state=?2, tries=?3, is_notified=?4, code=?5, mark=0, finished=?6,"
-        " last=?7, attempt=?8, next=?9, site=?10, cause=?11, enhanced=?12, note='' WHERE id=?1",
-        err);
+    sqlite3_stmt *st =
+        finished ? store_stmt(s, STMT_SETTLE_END, SETTLE_SET ", finished=?12 WHERE id=?1", err)
+                 : store_stmt(s, STMT_SETTLE, SETTLE_SET " WHERE id=?1", err);
     char cause[48];
 
     if (!st)
@@ -199,13 +205,14 @@ static int change_recipient(struct store *s, const struct queue_settle *q, unsig
     bind_i(st, 3, number);
     bind_i(st, 4, is_notified);
     bind_i(st, 5, q->outcome->code);
-    bind_i(st, 6, finished);
-    bind_i(st, 7, q->start_wall_ms);
-    bind_i(st, 8, q->attempt_id);
-    bind_i(st, 9, finished ? 0 : q->next_wall_ms);
-    bind_z(st, 10, q->site);
-    bind_z(st, 11, cause);
-    bind_z(st, 12, q->outcome->enhanced);
+    bind_i(st, 6, q->start_wall_ms);
+    bind_i(st, 7, q->attempt_id);
+    bind_i(st, 8, finished ? 0 : q->next_wall_ms);
+    bind_z(st, 9, q->site);
+    bind_z(st, 10, cause);
+    bind_z(st, 11, q->outcome->enhanced);
+    if (finished)
+        bind_i(st, 12, finished);
     return store_run(s, st, err, "settle");
 }
 

@@ -138,7 +138,7 @@ static const struct order {
     bool is_text;
 } orders[] = {
     [VIEW_BY_AGE] = {.name = "age", .index = "r_live"},
-    [VIEW_BY_NEXT] = {.name = "next", .index = "r_next", .first = "r.next"},
+    [VIEW_BY_NEXT] = {.name = "next", .index = "r_state", .first = "r.next"},
     [VIEW_BY_TRIES] = {.name = "tries", .index = "r_tries", .first = "r.tries"},
     [VIEW_BY_DOMAIN] = {.name = "domain",
                         .index = "r_domain",
@@ -220,6 +220,7 @@ struct step {
     const struct view_cursor *at;
     unsigned equal;
     bool is_down;
+    int state; /* of these rows only; -1 = all */
 };
 
 static void put_step(struct buf *sql, const struct step *p)
@@ -232,6 +233,8 @@ static void put_step(struct buf *sql, const struct step *p)
     if (p->o->second)
         columns[n++] = p->o->second;
     columns[n++] = "r.id";
+    if (p->state >= 0)
+        buf_add_z(sql, " AND r.state=?16");
     for (unsigned i = 0; p->at->is_set && i < n && i <= p->equal; i++)
         buf_printf(sql, " AND %s%s?%u", columns[i],
                    i < p->equal ? "="
@@ -258,6 +261,7 @@ static void bind_step(sqlite3_stmt *st, const struct step *p)
         bind_i(st, i++, (int64_t)second);
     }
     bind_i(st, i, p->at->rcpt_id);
+    bind_i(st, 16, p->state);
 }
 
 /* Rows of one step into rows; returns how many. */
@@ -297,32 +301,90 @@ static void reverse(struct view_row *rows, unsigned n)
     }
 }
 
+/* The rows behind the cursor, step by step. */
+static int run_steps(struct view *v, const struct view_query *q, const struct where *w,
+                     struct step *p, struct view_row *rows, unsigned limit, struct err *err)
+{
+    int columns = 1 + (p->o->first != NULL) + (p->o->second != NULL);
+    unsigned n = 0;
+
+    for (int equal = p->at->is_set ? columns - 1 : 0; n < limit && equal >= 0; equal--) {
+        int rc;
+
+        p->equal = (unsigned)equal;
+        rc = run_step(v, q, w, p, rows + n, limit - n, err);
+        if (rc < 0)
+            return rc;
+        n += (unsigned)rc;
+    }
+    return (int)n;
+}
+
+static bool is_before(const struct view_row *a, const struct view_row *b, bool is_down)
+{
+    if (a->next_wall_ms != b->next_wall_ms)
+        return (a->next_wall_ms < b->next_wall_ms) != is_down;
+    return (a->rcpt_id < b->rcpt_id) != is_down;
+}
+
+/*
+ * By next try: the index has it by state, so there are as many lists as live states, and they are
+ * merged. An index of its own would cost a page for every recipient that a bulk act moves.
+ */
+static int run_next(struct view *v, const struct view_query *q, const struct where *w,
+                    struct step *p, struct view_row *rows, unsigned limit, struct err *err)
+{
+    enum { STATES = RCPT_UNCONFIRMED + 1 };
+    struct view_row *a = xreallocarray(NULL, (size_t)STATES * (limit ? limit : 1), sizeof(*a));
+    unsigned got[STATES], at[STATES] = {0}, n = 0;
+    int rc = 0;
+
+    for (p->state = 0; rc >= 0 && p->state < STATES; p->state++) {
+        rc = run_steps(v, q, w, p, a + (size_t)p->state * limit, limit, err);
+        got[p->state] = rc > 0 ? (unsigned)rc : 0;
+    }
+    for (; rc >= 0 && n < limit; n++) {
+        const struct view_row *best = NULL;
+        unsigned from = 0;
+
+        for (unsigned i = 0; i < STATES; i++) {
+            const struct view_row *row = &a[(size_t)i * limit + at[i]];
+
+            if (at[i] < got[i] && (!best || is_before(row, best, p->is_down))) {
+                best = row;
+                from = i;
+            }
+        }
+        if (!best)
+            break;
+        rows[n] = *best;
+        at[from]++;
+    }
+    free(a);
+    return rc < 0 ? rc : (int)n;
+}
+
 int view_rows(struct view *v, const struct view_query *q, const struct view_cursor *at,
               bool is_back, struct view_row *rows, unsigned limit, struct err *err)
 {
     static const struct view_cursor start;
     struct step step = {.o = &orders[q->sort < VIEW_SORT_COUNT ? q->sort : VIEW_BY_AGE],
                         .at = at ? at : &start,
-                        .is_down = q->is_descending != is_back};
-    int columns = 1 + (step.o->first != NULL) + (step.o->second != NULL);
+                        .is_down = q->is_descending != is_back,
+                        .state = -1};
     struct where w CLEANUP(where_done) = {0};
-    unsigned n = 0;
     int rc = view_begin(v, err);
 
     if (!rc)
         rc = where_build(&w, v->s, q->filter, q->now_wall_ms, err);
-    for (int equal = step.at->is_set ? columns - 1 : 0; rc >= 0 && n < limit && equal >= 0;
-         equal--) {
-        step.equal = (unsigned)equal;
-        rc = run_step(v, q, &w, &step, rows + n, limit - n, err);
-        n += rc > 0 ? (unsigned)rc : 0;
-    }
+    if (!rc && q->sort == VIEW_BY_NEXT && !view_with_final(q, &w))
+        rc = run_next(v, q, &w, &step, rows, limit, err);
+    else if (!rc)
+        rc = run_steps(v, q, &w, &step, rows, limit, err);
     view_end(v);
-    if (rc < 0)
-        return rc;
-    if (is_back)
-        reverse(rows, n);
-    return (int)n;
+    if (rc > 0 && is_back)
+        reverse(rows, (unsigned)rc);
+    return rc;
 }
 
 int view_count(struct view *v, const struct view_query *q, uint64_t *out, struct err *err)
@@ -336,7 +398,7 @@ int view_count(struct view *v, const struct view_query *q, uint64_t *out, struct
         rc = where_build(&w, v->s, q->filter, q->now_wall_ms, err);
     if (!rc) {
         buf_add_z(&sql, "SELECT count(*)");
-        view_from(&sql, q, &w, "r_live", false);
+        view_from(&sql, q, &w, "r_domain", false);
         st = view_prepare(v, buf_text(&sql), err);
         rc = st ? 0 : -(int)E_IO;
     }

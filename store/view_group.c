@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The queue by cause, domain, site, sender or age. One pass over the live rows' covering index, sums
- * kept in a map: GROUP BY would sort a million rows first. Finished rows are in no index, so with
- * them it is a pass over the table.
+ * kept in a map: GROUP BY would sort a million rows first. The index is in the order of domains, so
+ * a group counts a domain when it sees it for the first time in the domain's run. Finished rows are
+ * in no index; with them it is a sort of the table.
  */
 #include "store/view_private.h"
 
@@ -39,8 +40,8 @@ bool view_group_parse(struct str name, enum view_group *out)
 }
 
 struct sum {
-    char *key; /* own */
-    uint32_t number;
+    char *key;           /* own */
+    uint64_t domain_run; /* the last run of one domain that it counted */
     uint64_t count, domains, bytes;
     int64_t oldest, next, newest_id;
 };
@@ -48,11 +49,11 @@ struct sum {
 struct sums {
     enum view_group by;
     int64_t now;
-    struct map by_key;  /* -> struct sum */
-    struct map domains; /* group number and domain -> anything: seen */
-    struct sum **a;     /* own */
+    struct map by_key; /* -> struct sum */
+    struct sum **a;    /* own */
     size_t n, cap;
-    struct sum *last; /* of the row before, with its domain: runs are cheap */
+    struct sum *last;    /* of the row before: runs are cheap */
+    uint64_t domain_run; /* counts the domains gone through */
     char last_domain[ADDR_DOMAIN_MAX + 1];
 };
 
@@ -60,7 +61,6 @@ static void sums_init(struct sums *t, enum view_group by, int64_t now)
 {
     *t = (struct sums){.by = by, .now = now};
     map_init(&t->by_key, 1);
-    map_init(&t->domains, 2);
 }
 
 static void sums_done(struct sums *t)
@@ -71,7 +71,6 @@ static void sums_done(struct sums *t)
     }
     free(t->a);
     map_done(&t->by_key);
-    map_done(&t->domains);
 }
 
 static struct str age_key(int64_t age_ms)
@@ -99,7 +98,6 @@ static struct sum *sum_of(struct sums *t, struct str key)
         return s;
     s = xnew(struct sum);
     s->key = str_dup(key);
-    s->number = (uint32_t)t->n;
     s->oldest = s->next = INT64_MAX;
     map_put(&t->by_key, key, s);
     if (t->n == t->cap) {
@@ -107,27 +105,6 @@ static struct sum *sum_of(struct sums *t, struct str key)
         t->a = xreallocarray(t->a, t->cap, sizeof(*t->a));
     }
     return t->a[t->n++] = s;
-}
-
-/* The domains of a group, counted once each. */
-static void count_domain(struct sums *t, struct sum *s, struct str domain)
-{
-    char key[sizeof(s->number) + ADDR_DOMAIN_MAX];
-    size_t n = domain.n < ADDR_DOMAIN_MAX ? domain.n : ADDR_DOMAIN_MAX;
-    struct str k = {key, sizeof(s->number) + n};
-
-    if (t->by == VIEW_GROUP_DOMAIN) {
-        s->domains = 1;
-        return;
-    }
-    if (s == t->last && str_eq_z(domain, t->last_domain))
-        return;
-    memcpy(key, &s->number, sizeof(s->number));
-    memcpy(key + sizeof(s->number), domain.p, n);
-    if (!map_get(&t->domains, k)) {
-        map_put(&t->domains, k, s);
-        s->domains++;
-    }
 }
 
 static void add_row(struct sums *t, sqlite3_stmt *st)
@@ -139,7 +116,14 @@ static void add_row(struct sums *t, sqlite3_stmt *st)
     struct str domain = column_str(st, 1);
     struct sum *s = sum_of(t, key);
 
-    count_domain(t, s, domain);
+    if (!str_eq_z(domain, t->last_domain) || !t->domain_run) {
+        t->domain_run++;
+        str_copy(domain, t->last_domain, sizeof(t->last_domain));
+    }
+    if (s->domain_run != t->domain_run) {
+        s->domain_run = t->domain_run;
+        s->domains++;
+    }
     s->count++;
     s->bytes += (uint64_t)sqlite3_column_int64(st, 2);
     if (arrival < s->oldest)
@@ -149,7 +133,6 @@ static void add_row(struct sums *t, sqlite3_stmt *st)
     if (id > s->newest_id)
         s->newest_id = id;
     t->last = s;
-    str_copy(domain, t->last_domain, sizeof(t->last_domain));
 }
 
 static int by_count(const void *a, const void *b)
@@ -172,7 +155,8 @@ static int sum_up(struct view *v, const struct view_query *q, struct sums *t, st
         return rc;
     buf_printf(&sql, "SELECT %s, r.domain, r.size, r.arrival, r.next, r.id, r.state",
                groups[t->by].column);
-    view_from(&sql, q, &w, "r_live", groups[t->by].needs_message);
+    view_from(&sql, q, &w, "r_domain", groups[t->by].needs_message);
+    buf_add_z(&sql, " ORDER BY r.domain");
     st = view_prepare(v, buf_text(&sql), err);
     if (!st)
         return -(int)E_IO;

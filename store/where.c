@@ -10,6 +10,7 @@
 #include "core/base/text.h"
 #include "core/mail/id.h"
 #include "core/mail/logline.h"
+#include "store/search.h"
 #include "store/store_private.h"
 
 /* --- parameters --- */
@@ -60,20 +61,15 @@ static int like_param(struct where *w, const char *before, const char *text, boo
 
 /* --- words --- */
 
-#define LIKE(column) column " LIKE ?%d ESCAPE '\\'"
-
 static void word_text(struct where *w, const struct filter_term *t)
 {
-    int p = like_param(w, "%", t->text, false, "%");
     int64_t id;
 
     w->needs_message = w->needs_attempt = true;
-    buf_printf(
-        &w->sql,
-        LIKE("r.address") " OR " LIKE("m.sender") " OR " LIKE("m.h_subject") " OR " LIKE("m.h_from") " OR " LIKE("m.h_message_id") " OR " LIKE(
-            "r.site") " OR " LIKE("r.cause") " OR " LIKE("r.note") " OR " LIKE("a.host") " OR"
-                                                                                         " " LIKE("a.text"),
-        p, p, p, p, p, p, p, p, p, p);
+    buf_printf(&w->sql,
+               "has_text(?%d, r.address, m.sender, m.h_subject, m.h_from, m.h_message_id, r.site,"
+               " r.cause, r.note, a.host, a.text)",
+               add_param(w, xstrdup(t->text), 0));
     if (id_parse(str_of(t->text), &id))
         buf_printf(&w->sql, " OR r.message=?%d", number_param(w, id));
 }
@@ -256,7 +252,7 @@ static int id_range(struct store *s, int64_t id, int64_t *first, int64_t *last, 
 
 static int bound_ids(struct where *w, struct store *s, const struct filter *f, struct err *err)
 {
-    int64_t lowest = INT64_MAX, highest = 0, first, last;
+    int64_t lowest = INT64_MAX, highest = 0, first = 0, last = 0;
     bool is_asked = false;
 
     for (size_t i = 0; i < f->n; i++) {
@@ -360,19 +356,51 @@ void where_bind(const struct where *w, sqlite3_stmt *st)
     }
 }
 
+static struct str value_str(sqlite3_value *v)
+{
+    const char *p = (const char *)sqlite3_value_text(v);
+
+    return (struct str){p, p ? (size_t)sqlite3_value_bytes(v) : 0};
+}
+
 static void has_escapes(sqlite3_context *ctx, int n UNUSED, sqlite3_value **v)
 {
     struct buf b = BUF_INIT;
-    const char *p = (const char *)sqlite3_value_text(v[0]);
-    struct str s = {p, p ? (size_t)sqlite3_value_bytes(v[0]) : 0};
+    struct str s = value_str(v[0]);
 
     sqlite3_result_int(ctx, s.n && text_printable(&b, s, false) > 0);
     buf_done(&b);
 }
 
+/* has_text(needle, text...): one call instead of a LIKE for each, and the needle is prepared once. */
+static void has_text(sqlite3_context *ctx, int n, sqlite3_value **v)
+{
+    struct needle *nd = sqlite3_get_auxdata(ctx, 0);
+
+    if (!nd) {
+        nd = xnew(struct needle);
+        needle_init(nd, value_str(v[0]));
+        sqlite3_set_auxdata(ctx, 0, nd, free);
+        nd = sqlite3_get_auxdata(ctx, 0); /* NULL when SQLite could not keep it */
+    }
+    for (int i = 1; nd && i < n; i++) {
+        struct str text = value_str(v[i]);
+
+        if (text.n && needle_find(nd, text.p, text.n) != SIZE_MAX) {
+            sqlite3_result_int(ctx, 1);
+            return;
+        }
+    }
+    sqlite3_result_int(ctx, 0);
+}
+
 int where_register(sqlite3 *db)
 {
-    return sqlite3_create_function_v2(db, "has_escapes", 1,
-                                      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
-                                      has_escapes, NULL, NULL, NULL);
+    const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
+    int rc = sqlite3_create_function_v2(db, "has_escapes", 1, flags, NULL, has_escapes, NULL, NULL,
+                                        NULL);
+
+    return rc != SQLITE_OK ? rc
+                           : sqlite3_create_function_v2(db, "has_text", -1, flags, NULL, has_text,
+                                                        NULL, NULL, NULL);
 }

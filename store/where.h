@@ -35,7 +35,7 @@ int where_build(struct where *w, struct store *s, const struct filter *f, int64_
                 struct err *err);
 void where_done(struct where *w);
 void where_bind(const struct where *w, sqlite3_stmt *st);
-/* The function that has: needs, on a new connection. */
+/* The functions that has: and free text need, on a new connection. */
 int where_register(sqlite3 *db);
 
 #endif
