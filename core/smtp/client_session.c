@@ -214,7 +214,6 @@ static void on_starttls(struct smtp_client *s, const struct smtp_reply *r)
     } else if (must_have_tls(s) || (r->code / 100 != 4 && r->code / 100 != 5)) {
         refuse_session(s, STAGE_STARTTLS, r);
     } else {
-        s->extensions &= ~SMTP_EXT_STARTTLS;
         authenticate(s);
     }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A scripted mail server against the client machine, and a driver for the machine, in one. A script is
- * a list of steps: when the client's bytes begin with `expect`, they are taken and `answer` is given,
- * cut where the caller wants. Within an answer
+ * a list of steps: the client's bytes must be `expect`, no more and no less, and `answer` is given, cut
+ * where the caller wants. Within an answer
  *     \1  ends the connection orderly
  *     \2  lets time pass until the machine's deadline
  *     \3  resets the connection

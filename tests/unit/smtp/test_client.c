@@ -52,6 +52,20 @@
         __VA_ARGS__, END                                                                           \
     }
 
+static void assert_played(const struct scenario *sc, const struct play *p, const char *how,
+                          size_t at)
+{
+    bool is_right = !sc->want || str_eq_z(buf_str(&p->events), sc->want);
+
+    is_right &= !sc->want_sent || str_eq_z(buf_str(&p->sent), sc->want_sent);
+    is_right &= p->is_closed;
+    if (is_right)
+        return;
+    print_error("%s (%s %zu)\n--- events\n%s\n--- want\n%s\n--- sent\n%s\n", sc->name, how, at,
+                buf_text(&p->events), sc->want ? sc->want : "", buf_text(&p->sent));
+    fail();
+}
+
 static const struct scenario sessions[] = {
     {.name = "a message, pipelined",
      .steps = STEPS(UP_FULL, {MAIL_7 RCPT_B DATA, OK OK GO}, {HELLO, "250 2.0.0 queued\r\n"}, BYE),
@@ -281,6 +295,10 @@ static const struct scenario sessions[] = {
      .steps = STEPS({"", "220 mx\r\n"}, {"EHLO me.test\r\n", HELO_BARE}, {MAIL, OK}, {RCPT_B, OK},
                     {DATA, GO}, {"..\r\n...\r\na.b\r\n..c\r\n\r\n..\r\n.\r\n", OK}, BYE),
      .want = "END\n" SENT CLOSED},
+    {.name = "a dot behind a bare LF begins no line",
+     .body = "a\n.b\r\n",
+     .steps = STEPS(UP_BARE, {MAIL, OK}, {RCPT_B, OK}, {DATA, GO}, {"a\n.b\r\n.\r\n", OK}, BYE),
+     .want = "END\n" SENT CLOSED},
     {.name = "an empty message",
      .body = "",
      .size_bytes = 1,
@@ -299,12 +317,6 @@ static const struct scenario securities[] = {
                     {"EHLO me.test\r\n", "250-mx\r\n250-PIPELINING\r\n250 STARTTLS\r\n"},
                     {"STARTTLS\r\n", "220 go\r\n"}, {"EHLO me.test\r\n", "250-mx\r\n250 DSN\r\n"},
                     {MAIL, OK}, {RCPT_B, OK}, {DATA, GO}, {HELLO, OK}, BYE),
-     .want = "TLS\nEND\n" SENT CLOSED},
-    {.name = "what is injected behind the 220 is dropped",
-     .tls = TLS_LEVEL_OPPORTUNISTIC,
-     .steps = STEPS({"", "220 mx\r\n"}, {"EHLO me.test\r\n", "250-mx\r\n250 STARTTLS\r\n"},
-                    {"STARTTLS\r\n", "220 go\r\n"}, {"EHLO me.test\r\n", HELO_BARE}, {MAIL, OK},
-                    {RCPT_B, OK}, {DATA, GO}, {HELLO, OK}, BYE),
      .want = "TLS\nEND\n" SENT CLOSED},
     {.name = "STARTTLS is refused: on in clear, on the same session",
      .tls = TLS_LEVEL_OPPORTUNISTIC,
@@ -389,20 +401,6 @@ static const struct scenario securities[] = {
      .steps = STEPS(UP_BARE, {MAIL, OK}, {RCPT_B, OK}, {DATA, GO}, {HELLO, OK}, BYE),
      .want = "END\n" SENT CLOSED},
 };
-
-static void assert_played(const struct scenario *sc, const struct play *p, const char *how,
-                          size_t at)
-{
-    bool is_right = !sc->want || str_eq_z(buf_str(&p->events), sc->want);
-
-    is_right &= !sc->want_sent || str_eq_z(buf_str(&p->sent), sc->want_sent);
-    is_right &= p->is_closed;
-    if (is_right)
-        return;
-    print_error("%s (%s %zu)\n--- events\n%s\n--- want\n%s\n--- sent\n%s\n", sc->name, how, at,
-                buf_text(&p->events), sc->want ? sc->want : "", buf_text(&p->sent));
-    fail();
-}
 
 /* Whole, in pieces of 1, 2, 3 octets, and cut in two at every octet. */
 static void play_every_way(const struct scenario *sc)
@@ -908,6 +906,26 @@ static void note_line(void *arg, char direction, struct str line)
     buf_add_c(arg, '\n');
 }
 
+/* CVE-2011-0411: what came in one piece with the 220 is not under TLS. */
+static void replies_injected_behind_starttls_are_dropped(void **state)
+{
+    struct scenario sc = {
+        .name = "injection",
+        .tls = TLS_LEVEL_REQUIRED,
+        .steps = STEPS({"", "220 mx\r\n"}, {"EHLO me.test\r\n", "250-mx\r\n250 STARTTLS\r\n"},
+                       {"STARTTLS\r\n", "220 go\r\n250-evil\r\n250 PIPELINING\r\n250 2"},
+                       {"EHLO me.test\r\n", HELO_BARE}, {MAIL, OK}, {RCPT_B, OK}, {DATA, GO},
+                       {HELLO, OK}, BYE),
+        .want = "TLS\nEND\n" SENT CLOSED};
+    struct play p;
+
+    (void)state;
+    play_init(&p, &sc);
+    play_run(&p);
+    assert_played(&sc, &p, "whole", 0);
+    play_done(&p);
+}
+
 static void the_trace_has_all_but_the_secrets(void **state)
 {
     struct scenario sc = {.is_implicit_tls = true,
@@ -972,6 +990,7 @@ int main(void)
         cmocka_unit_test(each_wait_has_its_deadline),
         cmocka_unit_test(a_trickled_reply_does_not_move_the_deadline),
         cmocka_unit_test(an_idle_close_is_free_once_the_connection_was_used),
+        cmocka_unit_test(replies_injected_behind_starttls_are_dropped),
         cmocka_unit_test(the_trace_has_all_but_the_secrets),
         cmocka_unit_test(the_sentence_of_s14_names_the_server),
         cmocka_unit_test(sessions_go_as_the_tables_say),

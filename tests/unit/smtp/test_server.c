@@ -25,6 +25,7 @@ struct owner {
     struct buf body;
     bool answers_later;
     bool is_asked;
+    bool is_open; /* a MAIL was accepted, and neither end nor abort was called */
     int end_code; /* answer to end */
 };
 
@@ -57,6 +58,8 @@ static bool on_mail(void *arg, const struct smtp_envelope *e, struct smtp_answer
         *a = (struct smtp_answer){550, "5.7.1", "not you"};
         return false;
     }
+    assert_false(o->is_open);
+    o->is_open = true;
     return true;
 }
 
@@ -95,7 +98,7 @@ static void on_body(void *arg, struct str bytes)
 {
     struct owner *o = arg;
 
-    assert_true(bytes.n > 0);
+    assert_true(o->is_open && bytes.n > 0);
     buf_add_str(&o->body, bytes);
 }
 
@@ -103,6 +106,8 @@ static void on_end(void *arg, const struct smtp_envelope *e)
 {
     struct owner *o = arg;
 
+    assert_true(o->is_open);
+    o->is_open = false;
     buf_printf(&o->seen, "end %d {", (int)e->rcpts_n);
     buf_add_str(&o->seen, buf_str(&o->body));
     buf_add_z(&o->seen, "}\n");
@@ -118,6 +123,8 @@ static void on_abort(void *arg)
 {
     struct owner *o = arg;
 
+    assert_true(o->is_open);
+    o->is_open = false;
     buf_add_z(&o->seen, "abort\n");
     buf_clear(&o->body);
 }
@@ -517,6 +524,11 @@ static void junk_over_the_budget_ends_the_session(void **state)
 
     play(STR("A\r\nB\r\nC\r\nD\r\nE\r\nF\r\nG\r\nH\r\nI\r\nJ\r\n"), SIZE_MAX, SIZE_MAX, false, &out,
          &seen);
+    assert_true(str_ends(buf_str(&out), STR("421 4.7.0 mx.test Too many errors\r\n[closed]")));
+    buf_clear(&out);
+    play(STR("EHLO 1\r\nEHLO 2\r\nEHLO 3\r\nEHLO 4\r\nEHLO 5\r\nNOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\n"
+             "NOOP\r\n"),
+         SIZE_MAX, SIZE_MAX, false, &out, &seen);
     assert_true(str_ends(buf_str(&out), STR("421 4.7.0 mx.test Too many errors\r\n[closed]")));
     buf_done(&out);
     buf_done(&seen);
