@@ -214,10 +214,12 @@ static void add_attempt(struct page *p, const struct view_attempt *t,
                         const struct view_attempt *before)
 {
     const struct outcome *o = &t->outcome;
+    const char *command = stage_command(o->stage);
+    const char *at = command[0] ? command : stage_name(o->stage);
     char when[32];
 
     add_printf(p, outcome_role(o), "", "try %u  %s  %s at %s  %lld.%02llds  %s%s%s%s", t->number,
-               say_full(t->start_wall_ms, when), outcome_class_name(o->class), stage_name(o->stage),
+               say_full(t->start_wall_ms, when), outcome_class_name(o->class), at,
                (long long)(t->duration_ms / 1000), (long long)(t->duration_ms % 1000 / 10), o->host,
                o->ip[0] ? "[" : "", o->ip, o->ip[0] ? "]" : "");
     if (before && is_same_answer(o, &before->outcome)) {

@@ -229,8 +229,7 @@ static const char *prompt_hint(const struct app *a)
 {
     switch (a->prompt.kind) {
     case PROMPT_FILTER:
-        return "Enter applies  Esc cancels  Up the last  to: from: domain: state: cause: code: "
-               "age:>1h";
+        return "Enter applies  Up the last  domain: state: cause: to: from: code: age:>1h";
     case PROMPT_TIME:
         return "Enter goes there  Esc cancels   10:42  -15m  yesterday  2026-11-24 10:42";
     default: return "Enter keeps  Tab makes it a filter  Esc goes back to where you were";
@@ -285,7 +284,7 @@ void app_draw(struct app *a, struct cells *g)
     g->is_ascii = a->is_ascii;
     cells_reset(g, a->w, a->h);
     if (a->w < MIN_W || a->h < MIN_H) {
-        cells_printf(g, 0, 0, g->w, ROLE_TEXT, "%dx%d: needs %dx%d", a->w, a->h, MIN_W, MIN_H);
+        cells_printf(g, 0, 0, g->w, ROLE_TEXT, "%dx%d is too small: %dx%d is needed.", a->w, a->h, MIN_W, MIN_H);
         return;
     }
     frame_draw(a, g);

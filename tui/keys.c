@@ -4,7 +4,7 @@
 /* clang-format off */
 /* The order is the order of the hints and of the help. */
 static const struct key_def table[] = {
-    {CMD_OPEN, IN_LISTS, {K_ENTER}, "open", "open", "open the row: message, group or explanation", false, false},
+    {CMD_OPEN, IN_QUEUE | IN_LOG, {K_ENTER}, "open", "open", "open the row: the message, or the group", false, false},
     {CMD_RETRY, IN_QUEUE | IN_DETAIL, {'r'}, "retry", "retry", "try now: marked messages, or the row under the cursor", true, false},
     {CMD_RETRY_ALL, IN_QUEUE, {'R'}, "retry all", "retry all", "try all shown now; asks first", true, true},
     {CMD_HOLD, IN_QUEUE | IN_DETAIL, {'h'}, "hold", "hold", "stop trying and keep the mail, until it is released", true, false},
@@ -17,7 +17,8 @@ static const struct key_def table[] = {
     {CMD_FOLLOW, IN_LOG, {'F'}, "follow", "follow", "stay at the newest line; any move up stops it", false, false},
     {CMD_CHECK, IN_DIAG, {K_CTRL('R')}, "run checks", "run again", "run the checks again", false, false},
     {CMD_SEARCH, IN_LOG | IN_DETAIL, {'/'}, "search", "search", "search as you type; Enter keeps, Esc goes back", false, false},
-    {CMD_NEXT_HIT, IN_LOG | IN_DETAIL, {'n'}, "next hit", "next hit", "next hit, towards newer lines", false, false},
+    {CMD_NEXT_HIT, IN_LOG, {'n'}, "next hit", "next hit", "next hit, towards newer lines", false, false},
+    {CMD_NEXT_HIT, IN_DETAIL, {'n'}, "next hit", NULL, "next hit", false, false},
     {CMD_PREV_HIT, IN_LOG | IN_DETAIL, {'N'}, "previous hit", NULL, "previous hit, towards older lines", false, false},
     {CMD_NEXT_FAILURE, IN_LOG, {'e'}, "next failure", "next failure", "next failure", false, false},
     {CMD_PREV_FAILURE, IN_LOG, {'E'}, "previous failure", NULL, "previous failure", false, false},

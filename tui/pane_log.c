@@ -399,8 +399,8 @@ static void state(const struct app *a, struct buf *out)
     char n[32], when[32];
 
     if (l->needle[0] && l->has_hits)
-        buf_printf(out, "%s%s hits \"%s\"   ", l->is_hits_cut ? "over " : "",
-                   text_count(l->hits, n), l->needle);
+        buf_printf(out, "%s%s hit%s \"%s\"   ", l->is_hits_cut ? "over " : "",
+                   text_count(l->hits, n), l->hits == 1 ? "" : "s", l->needle);
     else if (l->needle[0])
         buf_printf(out, "counting hits \"%s\"   ", l->needle);
     if (line)

@@ -148,8 +148,8 @@ static int draw_hits(const struct app *a, struct cells *g, int y)
     if (a->prompt.kind != PROMPT_SEARCH || a->detail.is_open || !l->needle[0])
         return 0;
     if (l->has_hits)
-        snprintf(text, sizeof(text), "%s%s hits", l->is_hits_cut ? "over " : "",
-                 text_count(l->hits, n));
+        snprintf(text, sizeof(text), "%s%s hit%s", l->is_hits_cut ? "over " : "",
+                 text_count(l->hits, n), l->hits == 1 ? "" : "s");
     else
         snprintf(text, sizeof(text), "searching ...");
     w = (int)strlen(text);

@@ -20,9 +20,12 @@ static struct layout layout_of(int w)
 
     if (w < 60)
         l.tries = l.size = 0;
+    if (w < 50)
+        l.age = 0;
     if (w >= 100)
         l.code = 12;
-    rest = w - 2 - l.state - l.age - l.next - l.code - 4;
+    rest = w - 2 - l.state - l.next - l.code - 3;
+    rest -= l.age ? l.age + 1 : 0;
     rest -= (l.tries ? l.tries + 1 : 0) + (l.size ? l.size + 1 : 0);
     if (rest < 30) {
         l.to = rest;
@@ -73,16 +76,11 @@ static int remote_column(struct cells *g, int y, int x, int w, const char *raw, 
     return x + w + 1;
 }
 
-/* The code, or the cause where no server gave one; a row with hostile bytes says so. */
-static void draw_code(struct cells *g, int y, int x, int w, const struct view_row *row,
-                      bool is_hostile)
+/* The code, or the cause where no server gave one. */
+static void draw_code(struct cells *g, int y, int x, int w, const struct view_row *row)
 {
     char code[16];
 
-    if (is_hostile && w >= 5) {
-        cells_z(g, y, x + w - 4, 4, ROLE_ALERT, "!esc");
-        w -= 5;
-    }
     say_code(row->code, row->enhanced, code);
     if (row->state == RCPT_HELD && row->tries == 0)
         cells_z(g, y, x, w, ROLE_TEXT, "-");
@@ -114,7 +112,9 @@ static void draw_row(struct app *a, struct cells *g, int y, struct rect r, const
     x = remote_column(g, y, x, l->to, row->to, &is_hostile);
     if (text_printable(&sub, str_of(row->info), true) > 0)
         is_hostile = true;
-    draw_code(g, y, x, l->code, row, is_hostile);
+    draw_code(g, y, x, l->code, row);
+    if (is_hostile) /* bytes that would have been obeyed: the row says so */
+        cells_z(g, y, r.x + 1, 1, ROLE_ALERT, "!");
 }
 
 static void draw_list(struct app *a, struct cells *g, struct rect r)

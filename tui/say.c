@@ -65,7 +65,9 @@ static void say_when(const struct view_row *r, int64_t now_wall_ms, struct buf *
         return;
     }
     buf_printf(out, "Next try in %s (%s). ", text_duration(r->next_wall_ms - now_wall_ms, in),
-               say_day_hm(r->next_wall_ms, clock));
+               r->next_wall_ms / DAY_MS == now_wall_ms / DAY_MS
+                   ? say_hm(r->next_wall_ms, clock)
+                   : say_day_hm(r->next_wall_ms, clock));
 }
 
 /* Not every message that waits is a problem: say which kind of waiting it is. */
@@ -117,9 +119,9 @@ void say_group(const struct view_group_row *g, int64_t now_wall_ms, struct buf *
 {
     char n[32], m[32], size[16], age[16];
 
-    buf_printf(out, "%s recipients of %s domains, %s, the oldest %s. ", text_count(g->count, n),
-               text_count(g->domains, m), text_size(g->bytes, size),
-               text_duration(now_wall_ms - g->oldest_wall_ms, age));
+    buf_printf(out, "%s recipient%s of %s domain%s, %s, the oldest %s. ", text_count(g->count, n),
+               g->count == 1 ? "" : "s", text_count(g->domains, m), g->domains == 1 ? "" : "s",
+               text_size(g->bytes, size), text_duration(now_wall_ms - g->oldest_wall_ms, age));
     if (g->code >= 400 && g->code < 500)
         buf_add_z(out,
                   "4xx: the servers asked us to come back later; it is tried again by itself.");

@@ -17,6 +17,7 @@
 
 #define WAIT_MS  8000
 #define QUIET_MS 80
+#define STILL_MS 250 /* longer than a frame: what is compared has come to rest */
 #define ENV_MAX  16
 
 struct play {
@@ -181,7 +182,7 @@ static void compare(struct play *p, const char *name)
     const char *accepting = getenv("ACCEPT");
     char path[800];
 
-    emulator_settle(p->e, QUIET_MS, WAIT_MS);
+    emulator_settle(p->e, STILL_MS, WAIT_MS);
     emulator_text(p->e, &is);
     snprintf(path, sizeof(path), "%s/expected/%s.screen", p->dir, name);
     p->compared++;
