@@ -64,4 +64,45 @@ void play_init(struct play *p, const struct scenario *sc);
 void play_run(struct play *p);
 void play_done(struct play *p);
 
+/* What scripts are made of. STEPS makes the list. */
+#define HELO_FULL                                                                                  \
+    "250-mx.test\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 "       \
+    "DSN\r\n"
+#define HELO_BARE "250 mx.test\r\n"
+#define BYE                                                                                        \
+    {                                                                                              \
+        "QUIT\r\n", "221 bye\r\n"                                                                  \
+    }
+#define END                                                                                        \
+    {                                                                                              \
+        NULL, NULL                                                                                 \
+    }
+#define OK     "250 ok\r\n"
+#define CLOSED "CLOSED delivered quit 221\n"
+#define SENT   "DONE1 delivered eod 250 2.0.0\n"
+#define MAIL   "MAIL FROM:<a@x.test>\r\n"
+#define MAIL_7 "MAIL FROM:<a@x.test> SIZE=7\r\n"
+#define RCPT_B "RCPT TO:<b@y.test>\r\n"
+#define RCPT_C "RCPT TO:<c@y.test>\r\n"
+#define DATA   "DATA\r\n"
+#define GO     "354 go\r\n"
+#define HELLO  "hello\r\n.\r\n"
+/* Up to a session with all extensions, and up to one with none. */
+#define UP_FULL                                                                                    \
+    {"", "220 mx\r\n"},                                                                            \
+    {                                                                                              \
+        "EHLO me.test\r\n", HELO_FULL                                                              \
+    }
+#define UP_BARE                                                                                    \
+    {"", "220 mx\r\n"},                                                                            \
+    {                                                                                              \
+        "EHLO me.test\r\n", HELO_BARE                                                              \
+    }
+
+#define STEPS(...)                                                                                 \
+    (const struct step[])                                                                          \
+    {                                                                                              \
+        __VA_ARGS__, END                                                                           \
+    }
+
 #endif
