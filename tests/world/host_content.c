@@ -96,32 +96,37 @@ static bool body_rule(struct host_session *s)
     return s->wish != HOST_GO_ON || s->mode == HOST_DEAF;
 }
 
-bool host_content(struct host_session *s)
+/* One line of content; false when the reading stops here. */
+static bool take_content(struct host_session *s, struct str line)
 {
-    struct str in = buf_str(&s->in);
-    const char *lf = in.n ? memchr(in.p, '\n', in.n) : NULL;
-    if (!lf) {
-        if (in.n > LINE_STORE_MAX) {
-            world_violation(s->w, s->h, "a line that does not end");
-            s->wish = HOST_RESET;
-        }
-        return false;
-    }
-    struct str line = str_sub(in, 0, (size_t)(lf - in.p) + 1);
-    size_t used = line.n;
-    bool is_end = str_eq(line, STR(".\r\n"));
-    if (is_end) {
-        buf_drop(&s->in, used);
-        content_end(s);
-        return true;
-    }
     if (line.p[0] == '.')
         line = str_sub(line, 1, line.n);
     judge_line(s, line);
     if (s->mail)
         store(s->mail, line);
-    buf_drop(&s->in, used);
     return !body_rule(s);
+}
+
+bool host_content(struct host_session *s)
+{
+    struct str in = buf_str(&s->in), rest = in;
+    const char *lf;
+    bool is_end = false, goes_on = true;
+    while (goes_on && !is_end && rest.n > 0 && (lf = memchr(rest.p, '\n', rest.n))) {
+        struct str line = str_sub(rest, 0, (size_t)(lf - rest.p) + 1);
+        rest = str_sub(rest, line.n, rest.n);
+        is_end = str_eq(line, STR(".\r\n"));
+        if (!is_end)
+            goes_on = take_content(s, line);
+    }
+    buf_drop(&s->in, in.n - rest.n);
+    if (is_end) {
+        content_end(s);
+    } else if (goes_on && s->in.n > LINE_STORE_MAX) {
+        world_violation(s->w, s->h, "a line that does not end");
+        s->wish = HOST_RESET;
+    }
+    return is_end;
 }
 
 bool host_chunk(struct host_session *s)

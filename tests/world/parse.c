@@ -5,24 +5,15 @@
  */
 #include <errno.h>
 #include <string.h>
-#include "tests/world/lines.h"
-#include "tests/world/world.h"
+#include "tests/world/parse_private.h"
 #include "core/base/alloc.h"
 #include "core/base/text.h"
 
 #define INCLUDE_DEPTH_MAX 4
 
-struct parser {
-    struct world *w;
-    const char *name, *dir;
-    unsigned line, depth;
-    struct world_personality *at; /* whom "on" belongs to */
-    struct words words;
-};
-
 static int parse_text(struct parser *p, struct str text, struct err *err);
 
-static int fail(const struct parser *p, struct err *err, const char *what, const char *word)
+int parse_fail(const struct parser *p, struct err *err, const char *what, const char *word)
 {
     return err_set(err, E_SYNTAX, "%s:%u: %s%s%s", p->name, p->line, what, word ? ": " : "",
                    word ? word : "");
@@ -58,7 +49,7 @@ static bool act_of(const char *word, enum world_act *out)
     return false;
 }
 
-static bool take_number(const char *v, unsigned *out)
+bool parse_number(const char *v, unsigned *out)
 {
     uint64_t n;
     if (!text_parse_u64(str_of(v), 1000000000, &n))
@@ -97,18 +88,18 @@ static bool rule_option(struct world_rule *r, const char *key, size_t n, const c
     if (str_eq_z(k, "within"))
         return text_parse_duration(str_of(v), &r->within_ms);
     if (str_eq_z(k, "first"))
-        return take_number(v, &r->first);
+        return parse_number(v, &r->first);
     if (str_eq_z(k, "skip"))
-        return take_number(v, &r->skip);
+        return parse_number(v, &r->skip);
     if (str_eq_z(k, "repeat"))
-        return take_number(v, &r->repeat);
+        return parse_number(v, &r->repeat);
     if (str_eq_z(k, "per"))
         return take_per(v, &r->per);
     if (str_eq_z(k, "tls"))
         return take_yes_no(v, &r->tls);
     if (str_eq_z(k, "auth"))
         return take_yes_no(v, &r->auth);
-    if (str_eq_z(k, "bytes") && take_number(v, &number)) {
+    if (str_eq_z(k, "bytes") && parse_number(v, &number)) {
         r->bytes = number;
         return true;
     }
@@ -125,8 +116,8 @@ static int rule_reply(struct parser *p, struct world_rule *r, size_t *i, struct 
 {
     const struct words *w = &p->words;
     unsigned code;
-    if (++*i >= w->n || !take_number(w->w[*i], &code) || code < 100 || code > 999)
-        return fail(p, err, "reply needs a code of three digits", NULL);
+    if (++*i >= w->n || !parse_number(w->w[*i], &code) || code < 100 || code > 999)
+        return parse_fail(p, err, "reply needs a code of three digits", NULL);
     r->code = (int)code;
     if (*i + 1 < w->n && is_enhanced(w->w[*i + 1]))
         str_copy(str_of(w->w[++*i]), r->enhanced, sizeof(r->enhanced));
@@ -142,7 +133,7 @@ static int rule_act(struct parser *p, struct world_rule *r, size_t *i, struct er
         return rule_reply(p, r, i, err);
     if (r->act == WORLD_RAW) {
         if (++*i >= w->n)
-            return fail(p, err, "raw needs a text", NULL);
+            return parse_fail(p, err, "raw needs a text", NULL);
         buf_add(&r->text, w->w[*i], w->len[*i]);
     }
     return 0;
@@ -157,7 +148,7 @@ static int rule_words(struct parser *p, struct world_rule *r, struct err *err)
         if (has_act && strcmp(word, "then") == 0) {
             if (++i >= w->n || !act_of(w->w[i], &r->then) ||
                 (r->then != WORLD_CLOSE && r->then != WORLD_RESET && r->then != WORLD_SILENCE))
-                return fail(p, err, "then needs close, reset or silence", NULL);
+                return parse_fail(p, err, "then needs close, reset or silence", NULL);
         } else if (!has_act && act_of(word, &r->act)) {
             has_act = true;
             int rc = rule_act(p, r, &i, err);
@@ -168,10 +159,11 @@ static int rule_words(struct parser *p, struct world_rule *r, struct err *err)
         } else if (i == 2 && !eq) {
             r->pattern = xstrdup(word);
         } else {
-            return fail(p, err, "not understood here", word);
+            return parse_fail(p, err, "not understood here", word);
         }
     }
-    return has_act ? 0 : fail(p, err, "a rule needs an action (reply, raw, reset, ...)", NULL);
+    return has_act ? 0
+                   : parse_fail(p, err, "a rule needs an action (reply, raw, reset, ...)", NULL);
 }
 
 static void rule_free(struct world_rule *r)
@@ -184,7 +176,7 @@ static void rule_free(struct world_rule *r)
 static int parse_on(struct parser *p, struct err *err)
 {
     if (p->words.n < 3)
-        return fail(p, err, "on needs a stage and an action", NULL);
+        return parse_fail(p, err, "on needs a stage and an action", NULL);
     struct world_rule *r = xnew(struct world_rule);
     r->tls = r->auth = -1;
     r->line = p->line;
@@ -195,7 +187,7 @@ static int parse_on(struct parser *p, struct err *err)
             r->stage = s;
     }
     if (r->stage == WORLD_STAGE_COUNT)
-        rc = fail(p, err, "no such stage", p->words.w[1]);
+        rc = parse_fail(p, err, "no such stage", p->words.w[1]);
     else
         rc = rule_words(p, r, err);
     if (rc) {
@@ -211,7 +203,7 @@ static int parse_offers(struct parser *p, struct err *err)
 {
     struct world_personality *at = p->at;
     if (at->has_offers)
-        return fail(p, err, "offers stands twice", NULL);
+        return parse_fail(p, err, "offers stands twice", NULL);
     at->has_offers = true;
     at->offers = xcalloc(p->words.n, sizeof(char *));
     for (size_t i = 1; i < p->words.n; i++)
@@ -222,7 +214,7 @@ static int parse_offers(struct parser *p, struct err *err)
 static int parse_login(struct parser *p, struct err *err)
 {
     if (p->words.n != 3 || p->at->user)
-        return fail(p, err, "login needs a user and a password, once", NULL);
+        return parse_fail(p, err, "login needs a user and a password, once", NULL);
     p->at->user = xstrdup(p->words.w[1]);
     p->at->password = xstrdup(p->words.w[2]);
     return 0;
@@ -234,7 +226,7 @@ static int parse_certificate(struct parser *p, struct err *err)
     p->at->has_cert = true;
     p->at->is_cert_valid = strcmp(v, "valid") == 0;
     if (!p->at->is_cert_valid && strcmp(v, "self-signed") != 0)
-        return fail(p, err, "certificate is valid or self-signed", NULL);
+        return parse_fail(p, err, "certificate is valid or self-signed", NULL);
     return 0;
 }
 
@@ -248,14 +240,14 @@ static int parse_personality(struct parser *p, struct err *err)
 {
     const struct words *w = &p->words;
     if (w->n != 2 && !(w->n == 4 && strcmp(w->w[2], "like") == 0))
-        return fail(p, err, "personality NAME [like OTHER]", NULL);
+        return parse_fail(p, err, "personality NAME [like OTHER]", NULL);
     if (world_personality_by_name(p->w, str_of(w->w[1])))
-        return fail(p, err, "this personality is there already", w->w[1]);
+        return parse_fail(p, err, "this personality is there already", w->w[1]);
     const struct world_personality *like = NULL;
     if (w->n == 4) {
         like = world_personality_by_name(p->w, str_of(w->w[3]));
         if (!like)
-            return fail(p, err, "no such personality", w->w[3]);
+            return parse_fail(p, err, "no such personality", w->w[3]);
     }
     struct world_personality *n = xnew(struct world_personality);
     personality_init(n, like);
@@ -275,19 +267,19 @@ static int parse_host(struct parser *p, struct err *err)
     const struct world_personality *like = NULL;
     unsigned port;
     if (w->n < 5)
-        rc = fail(p, err, "host NAME ADDRESS... [port=N] is PERSONALITY", NULL);
+        rc = parse_fail(p, err, "host NAME ADDRESS... [port=N] is PERSONALITY", NULL);
     for (; !rc && i < w->n && strcmp(w->w[i], "is") != 0; i++) {
-        if (strncmp(w->w[i], "port=", 5) == 0 && take_number(w->w[i] + 5, &port) && port < 65536)
+        if (strncmp(w->w[i], "port=", 5) == 0 && parse_number(w->w[i] + 5, &port) && port < 65536)
             h->port = (uint16_t)port;
         else if (h->ips_n == WORLD_HOST_IPS_MAX || !ip_parse(str_of(w->w[i]), &h->ips[h->ips_n++]))
-            rc = fail(p, err, "not an address, or too many", w->w[i]);
+            rc = parse_fail(p, err, "not an address, or too many", w->w[i]);
     }
     if (!rc && (i + 2 != w->n || h->ips_n == 0))
-        rc = fail(p, err, "host NAME ADDRESS... [port=N] is PERSONALITY", NULL);
+        rc = parse_fail(p, err, "host NAME ADDRESS... [port=N] is PERSONALITY", NULL);
     if (!rc) {
         like = world_personality_by_name(p->w, str_of(w->w[i + 1]));
         if (!like)
-            rc = fail(p, err, "no such personality", w->w[i + 1]);
+            rc = parse_fail(p, err, "no such personality", w->w[i + 1]);
     }
     if (rc) {
         free(h);
@@ -300,142 +292,6 @@ static int parse_host(struct parser *p, struct err *err)
     return 0;
 }
 
-/* --- dns OWNER TYPE VALUE... --- */
-
-static bool dns_name(const char *s, char out[DNS_NAME_MAX + 1])
-{
-    size_t n = strlen(s);
-    if (n > 0 && s[n - 1] == '.')
-        n--;
-    if (n > DNS_NAME_MAX)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        out[i] = s[i] >= 'A' && s[i] <= 'Z' ? (char)(s[i] + 32) : s[i];
-    out[n] = '\0';
-    return true;
-}
-
-static bool dns_owner(const char *s, char out[DNS_NAME_MAX + 1])
-{
-    struct ip ip;
-    if (ip_parse(str_of(s), &ip)) {
-        ip_reverse_name(&ip, out);
-        return true;
-    }
-    return dns_name(s, out);
-}
-
-static bool dns_special(const char *word, enum world_dns_special *out)
-{
-    static const struct {
-        const char *name;
-        enum world_dns_special special;
-    } names[] = {
-        {"servfail", WORLD_DNS_SERVFAIL}, {"refused", WORLD_DNS_REFUSED},
-        {"timeout", WORLD_DNS_TIMEOUT},   {"nxdomain", WORLD_DNS_NXDOMAIN},
-        {"nodata", WORLD_DNS_NODATA},     {"malformed", WORLD_DNS_MALFORMED},
-        {"slow", WORLD_DNS_SLOW},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (strcmp(names[i].name, word) == 0) {
-            *out = names[i].special;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool dns_type(const char *word, unsigned *out)
-{
-    static const struct {
-        const char *name;
-        unsigned type;
-    } names[] = {
-        {"*", 0},
-        {"a", DNS_TYPE_A},
-        {"aaaa", DNS_TYPE_AAAA},
-        {"mx", DNS_TYPE_MX},
-        {"txt", DNS_TYPE_TXT},
-        {"ptr", DNS_TYPE_PTR},
-        {"cname", DNS_TYPE_CNAME},
-        {"ns", DNS_TYPE_NS},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (strcasecmp(names[i].name, word) == 0) {
-            *out = names[i].type;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The value of a record of that type; *i moves over it. */
-static bool dns_value(const struct words *w, size_t *i, struct world_record *r)
-{
-    unsigned preference;
-    const char *v = w->w[*i];
-    switch (r->type) {
-    case DNS_TYPE_A:
-    case DNS_TYPE_AAAA:
-        return ip_parse(str_of(v), &r->rec.ip) &&
-               r->rec.ip.family == (r->type == DNS_TYPE_A ? 4 : 6);
-    case DNS_TYPE_MX:
-        if (!take_number(v, &preference) || preference > 65535 || ++*i >= w->n)
-            return false;
-        r->rec.preference = (uint16_t)preference;
-        return dns_name(w->w[*i], r->rec.name);
-    case DNS_TYPE_TXT:
-        r->rec.text_n = w->len[*i];
-        r->rec.text = xmalloc(r->rec.text_n + 1);
-        memcpy(r->rec.text, v, r->rec.text_n + 1);
-        return true;
-    case DNS_TYPE_PTR:
-    case DNS_TYPE_NS:
-    case DNS_TYPE_CNAME: return dns_name(v, r->rec.name);
-    default: return false;
-    }
-}
-
-static bool dns_options(const struct words *w, size_t i, struct world_record *r)
-{
-    unsigned n;
-    for (; i < w->n; i++) {
-        const char *o = w->w[i];
-        if (strncmp(o, "ttl=", 4) == 0 && take_number(o + 4, &n))
-            r->rec.ttl_s = n;
-        else if (strncmp(o, "delay=", 6) == 0 && text_parse_duration(str_of(o + 6), &r->delay_ms))
-            continue;
-        else if (strncmp(o, "first=", 6) == 0 && take_number(o + 6, &r->first))
-            continue;
-        else if (strcmp(o, "authentic") == 0)
-            r->is_authentic = true;
-        else
-            return false;
-    }
-    return true;
-}
-
-static int parse_dns(struct parser *p, struct err *err)
-{
-    const struct words *w = &p->words;
-    if (w->n < 4)
-        return fail(p, err, "dns OWNER TYPE VALUE", NULL);
-    struct world_record *r = xnew(struct world_record);
-    r->rec.ttl_s = 300;
-    size_t i = 3;
-    bool is_ok = dns_owner(w->w[1], r->owner) && dns_type(w->w[2], &r->type) &&
-                 (dns_special(w->w[3], &r->special) || dns_value(w, &i, r)) &&
-                 dns_options(w, i + 1, r);
-    if (!is_ok) {
-        free(r->rec.text);
-        free(r);
-        return fail(p, err, "a record that does not parse", w->w[3]);
-    }
-    r->rec.type = r->type;
-    list_push_back(&p->w->records, &r->link);
-    return 0;
-}
-
 /* --- the file --- */
 
 static int load_at(struct world *w, const char *path, unsigned depth, struct err *err);
@@ -443,9 +299,9 @@ static int load_at(struct world *w, const char *path, unsigned depth, struct err
 static int parse_include(struct parser *p, struct err *err)
 {
     if (p->words.n != 2)
-        return fail(p, err, "include FILE", NULL);
+        return parse_fail(p, err, "include FILE", NULL);
     if (p->depth >= INCLUDE_DEPTH_MAX)
-        return fail(p, err, "too many files that include each other", NULL);
+        return parse_fail(p, err, "too many files that include each other", NULL);
     char *path = xasprintf("%s/%s", p->dir, p->words.w[1]);
     int rc = load_at(p->w, path, p->depth + 1, err);
     free(path);
@@ -472,10 +328,10 @@ static int parse_line(struct parser *p, struct err *err)
         if (strcmp(verbs[i].word, p->words.w[0]) != 0)
             continue;
         if (verbs[i].is_inner && !p->at)
-            return fail(p, err, "stands before any personality or host", p->words.w[0]);
+            return parse_fail(p, err, "stands before any personality or host", p->words.w[0]);
         return verbs[i].parse(p, err);
     }
-    return fail(p, err, "not a statement", p->words.w[0]);
+    return parse_fail(p, err, "not a statement", p->words.w[0]);
 }
 
 static int parse_text(struct parser *p, struct str text, struct err *err)
@@ -486,7 +342,7 @@ static int parse_text(struct parser *p, struct str text, struct err *err)
         const char *why = NULL;
         p->line++;
         if (!words_split(line, &p->words, &why))
-            rc = fail(p, err, why, NULL);
+            rc = parse_fail(p, err, why, NULL);
         else if (p->words.n > 0)
             rc = parse_line(p, err);
         words_done(&p->words);
