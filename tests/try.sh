@@ -41,8 +41,11 @@ if [ -z "${MXHELM_TRY_IS_BUILT:-}" ]; then
     (
         # Two runs at once build one after the other.
         flock 9
-        [ -f "$build/build.ninja" ] || meson setup --buildtype=debugoptimized "$build" >&2
-        meson compile -C "$build" mxhelmd mxhelm worldd >"$build/try.log" 2>&1 ||
+        say "building in $build"
+        {
+            [ -f "$build/build.ninja" ] || meson setup --buildtype=debugoptimized "$build"
+        } >"$build/try.log" 2>&1 &&
+            meson compile -C "$build" mxhelmd mxhelm worldd >>"$build/try.log" 2>&1 ||
             { tail -n 60 "$build/try.log" >&2; exit 1; }
     ) 9>"$build/try.lock" || die 'the build failed'
 fi
