@@ -114,6 +114,15 @@ static int open_writer(struct store *s, const char *path, struct err *err)
     return migrate_run(s->db, path, err);
 }
 
+static bool is_shm_missing(const char *path)
+{
+    char *shm = xasprintf("%s-shm", path);
+    bool is_missing = access(shm, F_OK) < 0 && errno == ENOENT;
+
+    free(shm);
+    return is_missing;
+}
+
 static int open_reader(struct store *s, const char *path, struct err *err)
 {
     struct stat st;
@@ -132,11 +141,9 @@ static int open_reader(struct store *s, const char *path, struct err *err)
     rc = sql_harden(s->db, err);
     if (!rc)
         rc = sql_exec(s->db, "PRAGMA query_only=1; PRAGMA cache_size=-16384", err, path);
-    if (rc)
-        return rc;
-    rc = migrate_check(s->db, path, err);
-    if (rc && err && (err->code == E_DENIED || err->code == E_IO) &&
-        sqlite3_errcode(s->db) == SQLITE_CANTOPEN)
+    if (!rc)
+        rc = migrate_check(s->db, path, err);
+    if ((rc == -(int)E_DENIED || rc == -(int)E_IO) && is_shm_missing(path))
         return err_set(err, E_DENIED,
                        "%s cannot be read: its -shm file is missing and may not be made here; "
                        "start the engine once, or read as its user",

@@ -398,7 +398,7 @@ int view_count(struct view *v, const struct view_query *q, uint64_t *out, struct
         rc = where_build(&w, v->s, q->filter, q->now_wall_ms, err);
     if (!rc) {
         buf_add_z(&sql, "SELECT count(*)");
-        view_from(&sql, q, &w, "r_domain", false);
+        view_from(&sql, q, &w, w.is_covered ? "r_domain" : "r_live", false);
         st = view_prepare(v, buf_text(&sql), err);
         rc = st ? 0 : -(int)E_IO;
     }

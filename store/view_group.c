@@ -2,8 +2,8 @@
 /*
  * The queue by cause, domain, site, sender or age. One pass over the live rows' covering index, sums
  * kept in a map: GROUP BY would sort a million rows first. The index is in the order of domains, so
- * a group counts a domain when it sees it for the first time in the domain's run. Finished rows are
- * in no index; with them it is a sort of the table.
+ * a group counts a domain when it sees it for the first time in the domain's run. What needs more
+ * than the index has (finished rows, senders, free text) is a pass by id, and a map of what was seen.
  */
 #include "store/view_private.h"
 
@@ -54,6 +54,8 @@ struct sums {
     size_t n, cap;
     struct sum *last;    /* of the row before: runs are cheap */
     uint64_t domain_run; /* counts the domains gone through */
+    bool is_by_domain;   /* rows come in runs of one domain; else: */
+    struct map domains;  /* a sum's address and a domain -> the sum */
     char last_domain[ADDR_DOMAIN_MAX + 1];
 };
 
@@ -61,6 +63,7 @@ static void sums_init(struct sums *t, enum view_group by, int64_t now)
 {
     *t = (struct sums){.by = by, .now = now};
     map_init(&t->by_key, 1);
+    map_init(&t->domains, 2);
 }
 
 static void sums_done(struct sums *t)
@@ -71,6 +74,7 @@ static void sums_done(struct sums *t)
     }
     free(t->a);
     map_done(&t->by_key);
+    map_done(&t->domains);
 }
 
 static struct str age_key(int64_t age_ms)
@@ -107,6 +111,30 @@ static struct sum *sum_of(struct sums *t, struct str key)
     return t->a[t->n++] = s;
 }
 
+/* A domain counts once for a group. */
+static void count_domain(struct sums *t, struct sum *s, struct str domain)
+{
+    char key[sizeof(s) + ADDR_DOMAIN_MAX + 1];
+    size_t n = domain.n <= ADDR_DOMAIN_MAX ? domain.n : ADDR_DOMAIN_MAX;
+
+    if (!str_eq_z(domain, t->last_domain) || !t->domain_run) {
+        t->domain_run++;
+        str_copy(domain, t->last_domain, sizeof(t->last_domain));
+    }
+    if (s->domain_run == t->domain_run)
+        return;
+    s->domain_run = t->domain_run;
+    if (t->is_by_domain) {
+        s->domains++;
+        return;
+    }
+    memcpy(key, &s, sizeof(s));
+    if (n)
+        memcpy(key + sizeof(s), domain.p, n);
+    if (!map_put(&t->domains, (struct str){key, sizeof(s) + n}, s))
+        s->domains++;
+}
+
 static void add_row(struct sums *t, sqlite3_stmt *st)
 {
     int64_t arrival = sqlite3_column_int64(st, 3);
@@ -116,14 +144,7 @@ static void add_row(struct sums *t, sqlite3_stmt *st)
     struct str domain = column_str(st, 1);
     struct sum *s = sum_of(t, key);
 
-    if (!str_eq_z(domain, t->last_domain) || !t->domain_run) {
-        t->domain_run++;
-        str_copy(domain, t->last_domain, sizeof(t->last_domain));
-    }
-    if (s->domain_run != t->domain_run) {
-        s->domain_run = t->domain_run;
-        s->domains++;
-    }
+    count_domain(t, s, domain);
     s->count++;
     s->bytes += (uint64_t)sqlite3_column_int64(st, 2);
     if (arrival < s->oldest)
@@ -155,8 +176,11 @@ static int sum_up(struct view *v, const struct view_query *q, struct sums *t, st
         return rc;
     buf_printf(&sql, "SELECT %s, r.domain, r.size, r.arrival, r.next, r.id, r.state",
                groups[t->by].column);
-    view_from(&sql, q, &w, "r_domain", groups[t->by].needs_message);
-    buf_add_z(&sql, " ORDER BY r.domain");
+    /* what is not in that index is looked up in the table: then by id, so that neighbours are near */
+    t->is_by_domain = w.is_covered && !groups[t->by].needs_message && !view_with_final(q, &w);
+    view_from(&sql, q, &w, t->is_by_domain ? "r_domain" : "r_live", groups[t->by].needs_message);
+    if (t->is_by_domain)
+        buf_add_z(&sql, " ORDER BY r.domain");
     st = view_prepare(v, buf_text(&sql), err);
     if (!st)
         return -(int)E_IO;

@@ -186,6 +186,8 @@ static int put_term(struct where *w, const struct filter_term *t, int64_t now, s
 {
     int64_t state;
 
+    w->is_covered &= t->word != FILTER_TEXT && t->word != FILTER_TO && t->word != FILTER_FROM &&
+                     t->word != FILTER_RELAY && t->word != FILTER_DSN && t->word != FILTER_HAS;
     switch (t->word) {
     case FILTER_TEXT: word_text(w, t); break;
     case FILTER_TO: word_address(w, t, "r.address"); break;
@@ -322,7 +324,7 @@ int where_build(struct where *w, struct store *s, const struct filter *f, int64_
 {
     int rc = 0;
 
-    *w = (struct where){.sql = BUF_INIT, .first = 0, .last = INT64_MAX};
+    *w = (struct where){.sql = BUF_INIT, .is_covered = true, .first = 0, .last = INT64_MAX};
     buf_reserve(&w->sql, 1);
     if (!f)
         return 0;

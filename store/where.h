@@ -24,6 +24,7 @@ struct where {
     struct where_param *params; /* own */
     size_t n, cap;
     bool needs_message, needs_attempt; /* which joins it wants */
+    bool is_covered;                   /* the index r_domain has all that it looks at */
     bool is_state_asked;               /* a state: or status: word says which */
     bool with_final;                   /* and one of those is final */
     int64_t first, last; /* bounds on recipient ids, when ids are asked for; else all */
