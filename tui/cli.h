@@ -13,7 +13,7 @@
 
 /* DESIGN section 8. */
 #define EXIT_DONE   0
-#define EXIT_WRONG  1  /* done, but something is wrong: nothing matched, a check failed */
+#define EXIT_WRONG  1 /* done, but something is wrong: nothing matched, a check failed */
 #define EXIT_USAGE  2
 #define EXIT_TEMP   75 /* the engine cannot be reached */
 #define EXIT_CONFIG 78
@@ -31,7 +31,10 @@ struct verb {
     const char *name, *usage, *help, *more; /* usage: behind the name; more: lines, or "" */
     int (*run)(struct cli *c, int argc, char **argv); /* arguments behind the verb; an exit code */
 };
-extern const struct verb cli_verbs[]; /* ends with a NULL name */
+extern const struct verb cli_verbs[];               /* ends with a NULL name */
+const struct verb *cli_verb_find(const char *name); /* NULL: there is none */
+void cli_verb_print(FILE *to, const struct verb *v);
+void cli_help_print(FILE *to);
 
 /* Load the configuration. 0, or an exit code with one sentence on stderr. cli_done afterwards. */
 int cli_init(struct cli *c, const char *conf_path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A struct's members as a table, so that writing and reading JSON are one list and cannot drift
- * apart. Private to core/ctl.
+ * apart. Private to core/ctl, but for fields_text and fields_line, which --json uses too.
  */
 #ifndef CTL_FIELDS_H
 #define CTL_FIELDS_H

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * retry, hold, release, delete: asked of the engine as a job. On a terminal a count is shown first, and
+ * asked about; without one what destroys needs --yes. A job goes on in the engine when we leave.
+ */
+#include "tui/cmd_act.h"
+
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/text.h"
+#include "tui/json.h"
+
+#define JOB_MS      (10 * MINUTE_MS)
+#define COUNT_LARGE 100 /* from then on the number itself is the answer */
+
+static enum ctl_verb verb_of(const char *name)
+{
+    for (int v = CTL_RETRY; v <= CTL_DELETE; v++)
+        if (strcmp(ctl_verb_name((enum ctl_verb)v), name) == 0)
+            return (enum ctl_verb)v;
+    return CTL_VERB_COUNT;
+}
+
+int act_parse(const char *verb, int argc, char **argv, int64_t now_wall_ms, struct act_args *out,
+              struct err *err)
+{
+    const char *reason = "";
+    bool is_all = false;
+    struct opt_rest rest CLEANUP(opt_rest_done) = {0};
+    struct buf text CLEANUP(buf_done) = BUF_INIT;
+    *out = (struct act_args){.request.verb = verb_of(verb)};
+    const struct opt table[] = {
+        {"--all", OPT_FLAG, &is_all},        {"--dry-run", OPT_FLAG, &out->request.is_dry_run},
+        {"--reason", OPT_TEXT, &reason},     {"--yes", OPT_FLAG, &out->is_sure},
+        {"--json", OPT_FLAG, &out->is_json}, {0}};
+    int rc = opts_parse(table, argc, argv, &rest, err);
+    if (rc == 0)
+        rc = opts_filter(&rest, now_wall_ms, &text, err);
+    if (rc < 0)
+        return rc;
+    if (is_all && text.n)
+        return err_set(err, E_SYNTAX, "--all goes with no filter");
+    /* "" too: an empty variable in a script must not mean everything. */
+    if (!is_all && str_trim(buf_str(&text)).n == 0)
+        return err_set(err, E_SYNTAX, "say which: a filter, queue ids, or --all");
+    if (!str_copy(str_of(reason), out->request.reason, sizeof out->request.reason))
+        return err_set(err, E_LIMIT, "the reason is longer than %zu octets",
+                       sizeof out->request.reason - 1);
+    str_copy(buf_str(&text), out->request.filter, sizeof out->request.filter);
+    return 0;
+}
+
+static const char *effect(enum ctl_verb v)
+{
+    switch (v) {
+    case CTL_RETRY: return "They are tried again now.";
+    case CTL_HOLD: return "They stay in the queue and are not tried until they are released.";
+    case CTL_RELEASE: return "They are tried again.";
+    default: return "They are taken out of the queue for good; nobody is told.";
+    }
+}
+
+static void progress(void *arg, const struct ctl_job *j)
+{
+    char seen[32];
+    (void)arg;
+    fprintf(stderr, "\r%s recipients ...  ", text_count(j->seen, seen));
+}
+
+/* Run the job to its end: 0, or an exit code after saying why. */
+static int run_job(const struct cli *c, const struct ctl_request *q, struct ctl_job *out)
+{
+    struct err err = ERR_NONE;
+    struct ctl_reply r;
+    bool is_shown = isatty(STDERR_FILENO);
+    int rc = ctl_run_job(c->control, q, JOB_MS, is_shown ? progress : NULL, NULL, &r, &err);
+    if (is_shown)
+        fputs("\r                              \r", stderr);
+    if (rc < 0)
+        return cli_fail(&err);
+    int code = 0;
+    if (r.kind != CTL_REPLY_JOB) {
+        err_set(&err, r.code, "%s", r.text);
+        code = cli_fail(&err);
+    } else if (r.job.state != CTL_JOB_DONE) {
+        err_set(&err, E_STATE, "the job was %s after %llu recipients%s%s",
+                ctl_job_state_name(r.job.state), (unsigned long long)r.job.changed,
+                r.job.error[0] ? ": " : "", r.job.error);
+        code = cli_fail(&err);
+    }
+    *out = r.job;
+    ctl_reply_done(&r);
+    return code;
+}
+
+/* One line of the operator's answer. */
+static bool is_agreed(uint64_t count, bool is_number_asked)
+{
+    char answer[64], want[32];
+    snprintf(want, sizeof want, "%llu", (unsigned long long)count);
+    if (is_number_asked)
+        fprintf(stderr, "Type the number %s to go on: ", want);
+    else
+        fputs("Go on? [y/N] ", stderr);
+    if (!fgets(answer, sizeof answer, stdin))
+        return false;
+    struct str a = str_trim(str_of(answer));
+    return is_number_asked ? str_eq_z(a, want) : str_ieq_z(a, "y") || str_ieq_z(a, "yes");
+}
+
+/* Count, say, ask: 0 to go on, or an exit code (then *is_over). */
+static int confirm(const struct cli *c, const struct act_args *a, bool *is_over)
+{
+    struct ctl_request q = a->request;
+    struct ctl_job j;
+    char n[32], age[16];
+    q.is_dry_run = true;
+    int code = run_job(c, &q, &j);
+    *is_over = true;
+    if (code)
+        return code;
+    if (j.changed == 0) {
+        fprintf(stderr, "nothing to %s: %llu match, none in a state for it\n",
+                ctl_verb_name(q.verb), (unsigned long long)j.seen);
+        return EXIT_WRONG;
+    }
+    *is_over = false;
+    if (j.changed == 1 && q.verb != CTL_DELETE)
+        return 0;
+    fprintf(stderr, "%s %s recipients on %s, the oldest from %s ago. %s\n", ctl_verb_name(q.verb),
+            text_count(j.changed, n), c->conf.hostname,
+            text_duration(c->now_wall_ms - j.oldest_wall_ms, age), effect(q.verb));
+    if (is_agreed(j.changed, q.verb == CTL_DELETE && j.changed >= COUNT_LARGE))
+        return 0;
+    *is_over = true;
+    fputs("nothing was done\n", stderr);
+    return EXIT_WRONG;
+}
+
+static void print_result(const struct act_args *a, const struct ctl_job *j)
+{
+    char n[32], m[32], age[16];
+    if (a->is_json) {
+        json_print(json_of_job(j));
+        return;
+    }
+    const struct clock *clock = clock_system();
+    printf("%s%s: %s changed, %s skipped", ctl_verb_name(j->verb),
+           j->is_dry_run ? " (dry run)" : "", text_count(j->changed, n), text_count(j->skipped, m));
+    if (j->oldest_wall_ms)
+        printf(", the oldest from %s ago",
+               text_duration(clock->wall_ms(clock) - j->oldest_wall_ms, age));
+    printf(" (job %lld)\n", (long long)j->id);
+}
+
+int cmd_act(struct cli *c, int argc, char **argv)
+{
+    struct act_args a;
+    struct err err = ERR_NONE;
+    struct ctl_job j;
+    bool is_over = false;
+    int code = 0;
+
+    if (act_parse(c->verb->name, argc, argv, c->now_wall_ms, &a, &err) < 0)
+        return cli_usage(c, "%s", err.text);
+    cli_origin(a.request.origin, sizeof a.request.origin);
+    if (!a.request.is_dry_run && !a.is_sure) {
+        if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
+            code = confirm(c, &a, &is_over);
+        else if (a.request.verb == CTL_DELETE)
+            return cli_usage(c, "without a terminal to ask on, deleting needs --yes");
+    }
+    if (code || is_over)
+        return code;
+    code = run_job(c, &a.request, &j);
+    if (code)
+        return code;
+    print_result(&a, &j);
+    return j.seen == 0 ? EXIT_WRONG : EXIT_DONE;
+}

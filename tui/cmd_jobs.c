@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/* jobs: the bulk acts that the engine remembers, and stopping one. */
+#include "tui/cli.h"
+
+#include "core/base/text.h"
+#include "core/ctl/client.h"
+#include "tui/json.h"
+#include "tui/say.h"
+
+#define CALL_MS 5000
+
+static void print_job(const struct ctl_job *j, bool is_json)
+{
+    struct buf b CLEANUP(buf_done) = BUF_INIT;
+    char when[32], n[32], m[32];
+    if (is_json) {
+        json_print(json_of_job(j));
+        return;
+    }
+    buf_printf(&b, "%6lld  %s  %-8s %-8s %10s changed %10s skipped%s\n        ", (long long)j->id,
+               say_full(j->started_wall_ms, when), ctl_verb_name(j->verb),
+               ctl_job_state_name(j->state), text_count(j->changed, n), text_count(j->skipped, m),
+               j->is_dry_run ? " (dry run)" : "");
+    cli_put(&b, str_of(j->filter[0] ? j->filter : "everything"), SIZE_MAX, false);
+    buf_add_z(&b, ", by ");
+    cli_put(&b, str_of(j->who), SIZE_MAX, false);
+    if (j->reason[0])
+        buf_add_z(&b, ": ");
+    cli_put(&b, str_of(j->reason), SIZE_MAX, false);
+    if (j->error[0])
+        buf_add_z(&b, "\n        ");
+    cli_put(&b, str_of(j->error), SIZE_MAX, false);
+    buf_add_c(&b, '\n');
+    cli_flush(&b);
+}
+
+int cmd_jobs(struct cli *c, int argc, char **argv)
+{
+    bool is_json = false;
+    const struct opt table[] = {{"--json", OPT_FLAG, &is_json}, {0}};
+    struct opt_rest rest CLEANUP(opt_rest_done) = {0};
+    struct err err = ERR_NONE;
+    struct ctl_request q = {.verb = CTL_JOBS};
+    struct ctl_reply r;
+    uint64_t id = 0;
+
+    if (opts_parse(table, argc, argv, &rest, &err) < 0)
+        return cli_usage(c, "%s", err.text);
+    if (rest.n > 0) {
+        if (rest.n != 2 || strcmp(rest.args[0], "stop") != 0 ||
+            !text_parse_u64(str_of(rest.args[1]), INT64_MAX, &id))
+            return cli_usage(c, "nothing, or: stop N");
+        q.verb = CTL_STOP_JOB;
+        q.job = (int64_t)id;
+    }
+    cli_origin(q.origin, sizeof q.origin);
+    if (ctl_call(c->control, &q, CALL_MS, &r, &err) < 0)
+        return cli_fail(&err);
+    int code = EXIT_DONE;
+    if (r.kind == CTL_REPLY_JOB)
+        print_job(&r.job, is_json);
+    for (size_t i = 0; i < r.jobs_n; i++)
+        print_job(&r.jobs[i], is_json);
+    if (r.kind == CTL_REPLY_ERROR) {
+        err_set(&err, r.code, "%s", r.text);
+        code = cli_fail(&err);
+    }
+    ctl_reply_done(&r);
+    return code;
+}

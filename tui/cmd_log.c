@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: ISC */
+/* log: the newest lines that match, oldest first; -f goes on from there. Needs no engine. */
+#include "tui/cli.h"
+
+#include <poll.h>
+
+#include "core/base/alloc.h"
+#include "core/base/clock.h"
+#include "core/base/text.h"
+#include "core/mail/logline.h"
+#include "tui/json.h"
+#include "tui/say.h"
+
+#define PAGE      1000u
+#define FOLLOW_MS 300
+
+struct logging {
+    struct cli *c;
+    struct view_log_query query;
+    bool is_json, is_postfix, is_following;
+    uint64_t limit, shown;
+    int64_t last_id; /* of the newest line that was looked at */
+};
+
+static void print_line(struct logging *l, const struct view_log_line *line)
+{
+    struct buf b CLEANUP(buf_done) = BUF_INIT;
+    char when[32];
+    l->shown++;
+    if (l->is_json) {
+        json_print(json_of_log_line(line));
+        return;
+    }
+    if (l->is_postfix) {
+        logline_syslog(&b, line->wall_ms, l->c->conf.hostname, (struct str){line->text, line->n});
+    } else {
+        buf_printf(&b, "%s ", say_full(line->wall_ms, when));
+        /* Stored lines are printable; a line of another making is made so. */
+        text_printable(&b, (struct str){line->text, line->n}, true);
+    }
+    buf_add_c(&b, '\n');
+    cli_flush(&b);
+}
+
+/* The newest lines, by pages from the end; told oldest first once all are there. */
+static int print_last(struct logging *l, struct err *err)
+{
+    struct view_log_page *pages = NULL;
+    size_t n = 0;
+    uint64_t got = 0;
+    int64_t before = INT64_MAX;
+    int rc = 0;
+
+    while (got < l->limit) {
+        uint64_t left = l->limit - got;
+        pages = xreallocarray(pages, n + 1, sizeof(*pages));
+        pages[n] = (struct view_log_page){0};
+        rc = view_log_back(l->c->view, &l->query, before, left < PAGE ? (unsigned)left : PAGE, 0,
+                           &pages[n], err);
+        if (rc < 0)
+            break;
+        got += pages[n].n;
+        if (pages[n].n == 0)
+            break;
+        before = pages[n].lines[0].id;
+        bool is_start = pages[n].is_start;
+        n++;
+        if (is_start)
+            break;
+    }
+    for (size_t p = n; p-- > 0;) {
+        for (size_t i = 0; i < pages[p].n && rc >= 0; i++) {
+            print_line(l, &pages[p].lines[i]);
+            l->last_id = pages[p].lines[i].id;
+        }
+        view_log_done(&pages[p]);
+    }
+    free(pages);
+    return rc;
+}
+
+/* Lines of another transaction may come late with an older id; so little that a person who follows
+ * does not miss it. */
+static int follow(struct logging *l, struct err *err)
+{
+    for (;;) {
+        struct view_log_page p = {0};
+        int rc = view_log_forward(l->c->view, &l->query, l->last_id, PAGE, 0, &p, err);
+        if (rc < 0)
+            return rc;
+        for (size_t i = 0; i < p.n; i++) {
+            print_line(l, &p.lines[i]);
+            l->last_id = p.lines[i].id;
+        }
+        bool is_idle = p.n == 0;
+        view_log_done(&p);
+        if (fflush(stdout) == EOF)
+            return 0;
+        if (is_idle)
+            poll(NULL, 0, FOLLOW_MS);
+    }
+}
+
+/* Following without any line that matches starts at the newest of all. */
+static int start_at_end(struct logging *l, struct err *err)
+{
+    struct view_log_page p = {0};
+    struct view_log_query all = {0};
+    int rc = view_log_back(l->c->view, &all, INT64_MAX, 1, 0, &p, err);
+    if (rc >= 0 && p.n > 0 && p.lines[p.n - 1].id > l->last_id)
+        l->last_id = p.lines[p.n - 1].id;
+    view_log_done(&p);
+    return rc;
+}
+
+static int run(struct logging *l, struct err *err)
+{
+    /* The end is taken first: what comes while the old lines are printed is then followed. */
+    int64_t end = 0;
+    int rc = 0;
+    if (l->is_following) {
+        rc = start_at_end(l, err);
+        end = l->last_id;
+    }
+    if (rc >= 0)
+        rc = print_last(l, err);
+    if (rc >= 0 && l->is_following) {
+        l->last_id = l->last_id > end ? l->last_id : end;
+        rc = follow(l, err);
+    }
+    return rc;
+}
+
+static int parse_times(struct logging *l, const char *since, const char *until)
+{
+    const char *bad = NULL;
+    int64_t now = l->c->now_wall_ms;
+    if (since && !text_parse_time(str_of(since), now, &l->query.since_wall_ms))
+        bad = since;
+    if (until && !text_parse_time(str_of(until), now, &l->query.until_wall_ms))
+        bad = until;
+    if (!bad)
+        return 0;
+    return cli_usage(l->c,
+                     "%s is no time; allowed: 10:42, 2026-11-24, \"2026-11-24 10:42\", -15m, "
+                     "yesterday",
+                     bad);
+}
+
+int cmd_log(struct cli *c, int argc, char **argv)
+{
+    struct logging l = {.c = c, .limit = 1000};
+    const char *since = NULL, *until = NULL;
+    const struct opt table[] = {{"--since", OPT_TEXT, &since},
+                                {"--until", OPT_TEXT, &until},
+                                {"-n", OPT_COUNT, &l.limit},
+                                {"-f", OPT_FLAG, &l.is_following},
+                                {"--postfix", OPT_FLAG, &l.is_postfix},
+                                {"--json", OPT_FLAG, &l.is_json},
+                                {0}};
+    struct opt_rest rest CLEANUP(opt_rest_done) = {0};
+    struct buf text CLEANUP(buf_done) = BUF_INIT;
+    struct err err = ERR_NONE;
+    struct filter f = {0};
+
+    if (opts_parse(table, argc, argv, &rest, &err) < 0)
+        return cli_usage(c, "%s", err.text);
+    int code = parse_times(&l, since, until);
+    if (code)
+        return code;
+    if (opts_filter(&rest, c->now_wall_ms, &text, &err) < 0)
+        return cli_fail(&err);
+    code = cli_view(c);
+    if (code)
+        return code;
+    filter_parse(buf_str(&text), c->now_wall_ms, &f, &err);
+    l.query.filter = f.n ? &f : NULL;
+    int rc = run(&l, &err);
+    filter_done(&f);
+    if (rc < 0)
+        return cli_fail(&err);
+    return l.shown == 0 && (text.n || since || until) ? EXIT_WRONG : EXIT_DONE;
+}
