@@ -228,9 +228,11 @@ static void add_attempt(struct page *p, const struct view_attempt *t,
         struct buf b CLEANUP(buf_done) = BUF_INIT;
 
         if (o->code > 0)
-            buf_printf(&b, "    %d %s ", o->code, o->enhanced);
+            buf_printf(&b, "    %d ", o->code);
         else
             buf_add_z(&b, "    ");
+        if (o->enhanced[0] && !str_starts(str_of(o->text), str_of(o->enhanced)))
+            buf_printf(&b, "%s ", o->enhanced);
         buf_add_z(&b, o->text);
         add_field(p, ROLE_TEXT, "", buf_str(&b));
     }

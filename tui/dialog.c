@@ -89,7 +89,7 @@ static const char *verb_effect(enum ctl_verb v)
 {
     switch (v) {
     case CTL_DELETE: return "Not delivered, and the senders are not told.";
-    case CTL_HOLD: return "Not tried until they are released (u). The mail is kept.";
+    case CTL_HOLD: return "Not tried until they are released (u).";
     case CTL_RELEASE: return "Tried as soon as their turn comes.";
     default: return "Tried now, within the limits of each destination.";
     }

@@ -24,15 +24,18 @@ struct rect frame_body(const struct app *a)
     return (struct rect){.y = 2, .x = 0, .h = a->h - 3 - hint_rows(a), .w = a->w};
 }
 
-void frame_split(const struct app *a, struct rect body, int part_h, struct rect *list,
+void frame_split(const struct app *a, bool may_be_beside, int part_h, struct rect *list,
                  struct rect *part)
 {
-    *list = body;
-    *part = (struct rect){.y = body.y + body.h, .x = body.x, .h = 0, .w = body.w};
-    if (app_is_wide(a)) {
+    struct rect body = frame_body(a);
+
+    *list = *part = body;
+    part->h = 0;
+    if (may_be_beside && app_is_wide(a)) {
         part->w = body.w * 2 / 5;
+        part->h = body.h;
         list->w = body.w - part->w;
-        *part = (struct rect){.y = body.y, .x = list->w, .h = body.h, .w = part->w};
+        part->x = list->w;
     } else if (body.h >= part_h + 6 && body.w >= 60) {
         list->h = body.h - part_h;
         part->y = body.y + list->h;
@@ -271,7 +274,7 @@ void frame_draw(struct app *a, struct cells *g)
     if (a->detail.is_open)
         draw_detail(a, g);
     else
-        screen_of(a->pane)->draw(a, g, frame_body(a));
+        screen_of(a->pane)->draw(a, g);
     draw_bottom(a, g);
     if (a->modal == MODAL_HELP || a->modal == MODAL_PALETTE)
         palette_draw(a, g);
@@ -284,7 +287,8 @@ void app_draw(struct app *a, struct cells *g)
     g->is_ascii = a->is_ascii;
     cells_reset(g, a->w, a->h);
     if (a->w < MIN_W || a->h < MIN_H) {
-        cells_printf(g, 0, 0, g->w, ROLE_TEXT, "%dx%d is too small: %dx%d is needed.", a->w, a->h, MIN_W, MIN_H);
+        cells_printf(g, 0, 0, g->w, ROLE_TEXT, "%dx%d is too small: %dx%d is needed.", a->w, a->h,
+                     MIN_W, MIN_H);
         return;
     }
     frame_draw(a, g);

@@ -109,12 +109,12 @@ static const char *empty_words(const struct app *a)
     return "The log is empty.";
 }
 
-void log_draw(struct app *a, struct cells *g, struct rect r)
+void log_draw(struct app *a, struct cells *g)
 {
     struct log_pane *l = &a->log;
     struct rect list, part;
 
-    frame_split(a, r, PART_H, &list, &part);
+    frame_split(a, false, PART_H, &list, &part);
     if (l->error[0]) {
         cells_remote(g, list.y, list.x + 2, list.w - 4, ROLE_ALERT, str_of(l->error), NULL);
         return;

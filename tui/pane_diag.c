@@ -68,7 +68,7 @@ static size_t list_rows(const struct app *a)
 {
     struct rect list, part;
 
-    frame_split(a, frame_body(a), DETAIL_H, &list, &part);
+    frame_split(a, true, DETAIL_H, &list, &part);
     return list.h > 0 ? (size_t)list.h : 1;
 }
 
@@ -146,12 +146,12 @@ static void draw_check(struct cells *g, int y, struct rect r, const struct feed_
         cells_z(g, y, r.x + r.w - 5, 5, ROLE_ALERT, " !esc");
 }
 
-static void draw(struct app *a, struct cells *g, struct rect r)
+static void draw(struct app *a, struct cells *g)
 {
     struct diag_pane *d = &a->diag;
     struct rect list, part;
 
-    frame_split(a, r, DETAIL_H, &list, &part);
+    frame_split(a, true, DETAIL_H, &list, &part);
     if (d->error[0])
         cells_remote(g, list.y, list.x + 1, list.w - 2, ROLE_ALERT, str_of(d->error), NULL);
     else if (d->n == 0)

@@ -168,7 +168,7 @@ static size_t list_rows(const struct app *a)
 {
     struct rect list, part;
 
-    frame_split(a, frame_body(a), 4, &list, &part);
+    frame_split(a, false, 4, &list, &part);
     return list.h > 0 ? (size_t)list.h : 1;
 }
 

@@ -20,6 +20,6 @@ void log_poll(struct app *a);
 int64_t log_step_message(struct app *a, int by);
 const char *log_applied_filter(const struct app *a);
 
-void log_draw(struct app *a, struct cells *g, struct rect r);
+void log_draw(struct app *a, struct cells *g);
 
 #endif

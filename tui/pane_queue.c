@@ -155,7 +155,7 @@ static size_t list_rows(const struct app *a)
 {
     struct rect list, part;
 
-    frame_split(a, frame_body(a), 5, &list, &part);
+    frame_split(a, true, 5, &list, &part);
     return list.h > 1 ? (size_t)list.h - 1 : 1;
 }
 

@@ -19,6 +19,6 @@ bool queue_is_marked(const struct queue_pane *q, int64_t rcpt_id);
 /* One row on, for the detail's [ and ]; false at the end. */
 bool queue_step(struct app *a, int by);
 
-void queue_draw(struct app *a, struct cells *g, struct rect r);
+void queue_draw(struct app *a, struct cells *g);
 
 #endif

@@ -280,12 +280,12 @@ static const char *empty_words(const struct app *a)
     return "The queue is empty: nothing waits, nothing is held.";
 }
 
-void queue_draw(struct app *a, struct cells *g, struct rect r)
+void queue_draw(struct app *a, struct cells *g)
 {
     struct queue_pane *q = &a->queue;
     struct rect list, part;
 
-    frame_split(a, r, PART_H, &list, &part);
+    frame_split(a, true, PART_H, &list, &part);
     if (q->error[0] && !q->is_loaded) {
         draw_text(g, list.y + 1, list.x + 2, 4, list.w - 4, ROLE_ALERT, str_of(q->error));
         return;

@@ -16,7 +16,7 @@ struct screen {
     /* False when the command is not the pane's: the frame looks at it then. */
     bool (*command)(struct app *a, enum cmd cmd);
     void (*answer)(struct app *a, struct answer *answer); /* borrowed; may take arrays out of it */
-    void (*draw)(struct app *a, struct cells *g, struct rect r);
+    void (*draw)(struct app *a, struct cells *g);
     /* What the tab line says on its right: filter, order. */
     void (*tabs)(const struct app *a, struct buf *out);
     /* What the status line says: marks, position. */
@@ -29,8 +29,9 @@ const struct screen *screen_of(enum pane_id pane);
 
 /* Rows that the list of a pane has at this size of screen. */
 struct rect frame_body(const struct app *a);
-/* The list's and the lower or right part's places in a pane; part.h is 0 when there is no room. */
-void frame_split(const struct app *a, struct rect body, int part_h, struct rect *list,
+/* The list's and the other part's places in a pane. The part stands at the right of a wide screen when
+ * may_be_beside, else below in part_h rows; part.h is 0 when there is no room. */
+void frame_split(const struct app *a, bool may_be_beside, int part_h, struct rect *list,
                  struct rect *part);
 void frame_draw(struct app *a, struct cells *g);
 
