@@ -198,7 +198,7 @@ static void tidy(struct writer *w)
         w->since_pack = 0;
         daylog_pack(w->d, NULL);
     }
-    if (now_ms() >= w->ballast_at_mono_ms) {
+    if (!w->is_inline && now_ms() >= w->ballast_at_mono_ms) {
         w->ballast_at_mono_ms = now_ms() + BALLAST_EVERY_MS;
         ballast_make(store_dir(w->s));
     }
@@ -267,7 +267,8 @@ static int open_all(struct writer *w, const char *dir, struct err *err)
         return rc;
     w->s->log = w->d;
     w->s->is_lazy = true;
-    ballast_make(dir);
+    if (!w->is_inline) /* a simulator needs none */
+        ballast_make(dir);
     w->ballast_at_mono_ms = now_ms() + BALLAST_EVERY_MS;
     return 0;
 }
