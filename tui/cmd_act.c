@@ -154,6 +154,13 @@ static void print_result(const struct act_args *a, const struct ctl_job *j)
     printf(" (job %lld)\n", (long long)j->id);
 }
 
+/* A script that means it says so. */
+static int refuse_unasked(void)
+{
+    fputs("mxhelm: deleting without a terminal to ask on needs --yes\n", stderr);
+    return EXIT_USAGE;
+}
+
 int cmd_act(struct cli *c, int argc, char **argv)
 {
     struct act_args a;
@@ -169,7 +176,7 @@ int cmd_act(struct cli *c, int argc, char **argv)
         if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
             code = confirm(c, &a, &is_over);
         else if (a.request.verb == CTL_DELETE)
-            return cli_usage(c, "without a terminal to ask on, deleting needs --yes");
+            return refuse_unasked();
     }
     if (code || is_over)
         return code;

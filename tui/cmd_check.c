@@ -41,10 +41,23 @@ static void print_result(const struct check_result *r)
     cli_flush(&b);
 }
 
+/* The word of the command line that asks for it. */
+static const char *group_of(const char *id)
+{
+    static const struct {
+        const char *prefix, *name;
+    } groups[] = {{"DNS-", "dns"}, {"NET-", "port25"}, {"ID-", "identity"}, {"SPF-", "spf"}};
+    for (size_t i = 0; i < ARRAY_LEN(groups); i++)
+        if (str_starts(str_of(id), str_of(groups[i].prefix)))
+            return groups[i].name;
+    return id;
+}
+
 static json_t *json_of_check(const struct check_result *r)
 {
     json_t *o = json_object();
-    json_put_text(o, "check", r->id);
+    json_put_text(o, "check", group_of(r->id));
+    json_put_text(o, "id", r->id);
     json_put_text(o, "title", r->title);
     json_put_text(o, "result", check_verdict_name(r->verdict));
     json_put_text(o, "subject", r->subject);

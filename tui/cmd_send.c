@@ -16,8 +16,7 @@ static int report(const struct submit *s)
             continue;
         const struct outcome *o = s->rcpts[i].outcome;
         text_printable_copy(str_of(o->text), text, sizeof text);
-        fprintf(stderr, "mxhelm: %s was refused: %d %s %s\n", s->rcpts[i].address, o->code,
-                o->enhanced, text);
+        fprintf(stderr, "mxhelm: %s was refused: %d %s\n", s->rcpts[i].address, o->code, text);
     }
     if (s->refused == s->n)
         return EXIT_WRONG;

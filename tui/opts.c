@@ -102,6 +102,8 @@ int opts_filter(const struct opt_rest *rest, int64_t now_wall_ms, struct buf *ou
 
     for (size_t i = 0; i < rest->n; i++) {
         const char *arg = rest->args[i];
+        if (str_trim(str_of(arg)).n == 0)
+            continue; /* an empty variable in a script is not a phrase of one blank */
         if (out->n > 0)
             buf_add_c(out, ' ');
         if (id_parse(str_of(arg), &id))
