@@ -96,8 +96,8 @@ void header_fold_word(struct buf *out, size_t *column, struct str word)
 {
     bool is_too_long = *column > 1 && *column + 1 + word.n > 78;
 
-    buf_add_z(out, is_too_long ? "\r\n\t" : " ");
+    /* The blank stands behind the line end, so that unfolding gives the blank back. */
+    buf_add_z(out, is_too_long ? "\r\n " : " ");
     buf_add_str(out, word);
-    /* The tab counts as eight columns on a screen; what counts for the limit is octets. */
     *column = (is_too_long ? 1 : *column + 1) + word.n;
 }

@@ -177,7 +177,7 @@ static const struct header_facts facts = {
 
 static const char received[] =
     "Received: from client.example ([192.0.2.1]) by mail.example.com (mxhelm) with\r\n"
-    "\tESMTP id 0123456789BCD;\r\n"
+    " ESMTP id 0123456789BCD;\r\n"
     "\tTue, 24 Nov 2026 08:02:14 +0000\r\n";
 
 static char *submit(const char *text, const struct header_facts *f, size_t *body_at)
@@ -253,18 +253,18 @@ static void received_tells_who_and_how(void **state)
     } rows[] = {
         {"for a single recipient", "c.example", "192.0.2.1", "ESMTPS", "a@b.example",
          "Received: from c.example ([192.0.2.1]) by mail.example.com (mxhelm) with\r\n"
-         "\tESMTPS id 0123456789BCD for <a@b.example>;\r\n"},
+         " ESMTPS id 0123456789BCD for <a@b.example>;\r\n"},
         {"IPv6", "c.example", "2001:db8::1", "ESMTP", "",
          "Received: from c.example ([IPv6:2001:db8::1]) by mail.example.com (mxhelm)\r\n"
-         "\twith ESMTP id 0123456789BCD;\r\n"},
+         " with ESMTP id 0123456789BCD;\r\n"},
         {"local", "", "", "local", "",
          "Received: by mail.example.com (mxhelm) with local id 0123456789BCD;\r\n"},
         {"no EHLO name", "", "192.0.2.1", "SMTP", "",
          "Received: from unknown ([192.0.2.1]) by mail.example.com (mxhelm) with SMTP id\r\n"
-         "\t0123456789BCD;\r\n"},
+         " 0123456789BCD;\r\n"},
         {"hostile EHLO name", "a) b;\tc(", "192.0.2.1", "SMTP", "",
          "Received: from a??b??c? ([192.0.2.1]) by mail.example.com (mxhelm) with SMTP\r\n"
-         "\tid 0123456789BCD;\r\n"},
+         " id 0123456789BCD;\r\n"},
     };
 
     (void)state;
