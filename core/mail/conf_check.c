@@ -12,8 +12,8 @@
 
 #define PASSWORD_MAX 1024 /* octets; an RFC 4616 password is shorter, an OAuth token is not one */
 
-/* S6: noreply@mydomain.local is never valid. Also when it is a default that follows from a host name
- * which the file gave. */
+/* S6: noreply@mydomain.local is never valid. Also when it is a default that follows from a host
+ * name which the file gave. */
 static int check_sender(const struct conf_parse *p)
 {
     struct conf *c = p->c;
@@ -204,7 +204,7 @@ static bool is_retry_given(const struct conf_parse *p, const char *name)
     return conf_line(p, conf_key_find(SECTION_RETRY, str_of(name)), 0) > 0;
 }
 
-/* A value that only the profile says gives way to what the file says; two of the file's must agree. */
+/* What only the profile says gives way to what the file says; two of the file's must agree. */
 static int check_retry(const struct conf_parse *p)
 {
     struct retry_policy *r = &p->c->retry;

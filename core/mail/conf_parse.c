@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * From text to struct conf. First the whole file is read (sections opened, keys found in the table),
- * then the keys are set in three rounds, because some change what others mean: the retry profile
+ * From text to struct conf. First the whole file is read (sections opened, keys found in the
+ * table), then the keys are set in three rounds, because some change what others mean: the retry profile
  * before its single values, and ways to deliver after all relays are known.
  */
 #include <stdarg.h>

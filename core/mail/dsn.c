@@ -52,8 +52,8 @@ static void add_encoded(struct buf *out, size_t *column, struct str s)
     }
 }
 
-/* A text as the body of a field: plain words when it is ASCII, else encoded. An ASCII text that looks
- * encoded is encoded too, or a reader would decode it. */
+/* A text as the body of a field: plain words when it is ASCII, else encoded. An ASCII text that
+ * looks encoded is encoded too, or a reader would decode it. */
 static void add_text(struct buf *out, size_t *column, const char *text)
 {
     CLEANUP(buf_done) struct buf clean = BUF_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The first part of a report: for somebody who never saw one. What happened, why, what to do, in
- * this order, and never a word that contradicts the action (a failure report never says "delivered").
+ * this order, and never a word that contradicts the action (a failure never says "delivered").
  */
 #include "core/base/text.h"
 #include "core/mail/date.h"

@@ -58,8 +58,8 @@ static void add_received(struct buf *out, const struct header_facts *f)
     buf_printf(out, "\r\n\t%s\r\n", date_rfc5322(f->wall_ms, date));
 }
 
-/* Where to fold a line over LINE_BYTES_MAX: the last blank within the limit that has something before
- * and behind it, or 0. */
+/* Where to fold a line over LINE_BYTES_MAX: the last blank within the limit that has something
+ * before and behind it, or 0. */
 static size_t fold_position(struct str line)
 {
     for (size_t i = LINE_BYTES_MAX + 1 < line.n ? LINE_BYTES_MAX : line.n - 2; i > 0; i--) {
@@ -82,8 +82,8 @@ static size_t line_length(struct str s)
     return s.n;
 }
 
-/* A line without its CRLF. A bare CR or LF never arrives here; if it did, and became a line end, what
- * stands behind it would become a field. So it becomes a blank, as Postfix does it. */
+/* A line without its CRLF. A bare CR or LF never arrives here; if it did, and became a line end,
+ * what stands behind it would become a field. So it becomes a blank, as Postfix does it. */
 static void add_line(struct buf *out, struct str line)
 {
     size_t start = out->n;
