@@ -150,32 +150,40 @@ static void give_body(struct outbound *o, struct delivery *d)
     ejob_submit(e, &b->job, STORE_JOB_READ);
 }
 
+/* The end of data is not sent: nobody would remember it. */
+static void withhold_end(struct outbound *o)
+{
+    struct outcome local;
+    outcome_init(&local, OUTCOME_DEFERRED, STAGE_LOCAL);
+    str_copy(STR("4.3.0"), local.enhanced, sizeof local.enhanced);
+    str_copy(STR("not sent: an operator changed a recipient, or the store did not take the "
+                 "end-of-data mark"),
+             local.text, sizeof local.text);
+    smtp_client_abandon(o->client, &local, io_mono_ms(outbound_engine(o)->io));
+}
+
 static void marked(void *arg, struct delivery *d, bool is_ok)
 {
     (void)arg;
     struct outbound *o = d->outbound;
     if (!o || !o->client)
         return; /* the connection was lost meanwhile */
-    struct engine *e = outbound_engine(o);
-    if (is_ok) {
-        smtp_client_release(o->client, io_mono_ms(e->io));
-    } else {
-        struct outcome local;
-        outcome_init(&local, OUTCOME_DEFERRED, STAGE_LOCAL);
-        str_copy(STR("4.3.0"), local.enhanced, sizeof local.enhanced);
-        str_copy(STR("not sent: an operator changed a recipient, or the store did not take the "
-                     "end-of-data mark"),
-                 local.text, sizeof local.text);
-        smtp_client_abandon(o->client, &local, io_mono_ms(e->io));
-    }
+    if (is_ok)
+        smtp_client_release(o->client, io_mono_ms(outbound_engine(o)->io));
+    else
+        withhold_end(o);
     pump(o);
 }
 
 static void at_end(struct outbound *o, struct delivery *d)
 {
     struct engine *e = outbound_engine(o);
-    if (!engine_delivers(e) && e->state != ENGINE_DRAINING)
-        return; /* the store is sick: the abort is on its way */
+    if (!engine_delivers(e) && e->state != ENGINE_DRAINING) {
+        /* The store is sick. The abort has come by already when this one stood behind another
+         * whose reply was waited for. */
+        withhold_end(o);
+        return;
+    }
     d->outbound = o;
     record_mark(e, d, marked, NULL);
 }
