@@ -209,7 +209,11 @@ static void totals_came(struct app *a, const struct answer *answer)
         a->queue.has_count = true;
     }
     queue_totals_known(a);
-    if (a->pane == PANE_QUEUE)
+    /* A question that is under way is not thrown away for a newer one: with a queue that changes all the
+     * time, it would never be answered. The next second asks again. */
+    if (a->pane == PANE_QUEUE && a->is_waiting[a->queue.is_grouped ? ASK_GROUPS : ASK_LIST])
+        a->version = 0;
+    else if (a->pane == PANE_QUEUE)
         queue_reload(a);
     if (a->detail.is_open)
         detail_show(a, a->detail.message_id, a->detail.rcpt_id);

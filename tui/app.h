@@ -63,7 +63,8 @@ struct log_pane {
     bool was_following;
     uint64_t hits;
     bool has_hits, is_hits_cut;
-    uint64_t unseen; /* lines that came while not following */
+    bool is_appending;  /* the answer under way brings only what is new */
+    int64_t newest_id;  /* what is new is behind this */
     char error[480];
 };
 

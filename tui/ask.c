@@ -8,7 +8,7 @@
 #define RECIPIENTS_MAX   100
 #define ATTEMPTS_PAGE    50
 #define ATTEMPTS_PAGES   40
-#define LOG_BUDGET_MS    250
+#define LOG_BUDGET_MS    5000 /* a filter may match nothing in millions of lines */
 #define SEARCH_BUDGET_MS 5000
 #define COUNT_BUDGET_MS  5000
 
@@ -233,7 +233,7 @@ static int run_log(struct run *r)
 
     r->out->is_start = a->place == PLACE_FIRST;
     r->out->is_end = a->place == PLACE_LAST;
-    if (a->place != PLACE_FIRST) {
+    if (a->place != PLACE_FIRST && a->place != PLACE_AFTER) {
         rc = ops->log_back(r->feed->arg, &q, before, a->before, LOG_BUDGET_MS, &page, &r->out->err);
         if (rc < 0)
             return rc;

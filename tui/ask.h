@@ -30,7 +30,7 @@ enum ask_kind {
 enum ask_lane { LANE_STORE, LANE_ENGINE, LANE_CHECK, LANE_COUNT };
 enum ask_lane ask_lane_of(enum ask_kind k);
 
-enum ask_place { PLACE_FIRST, PLACE_LAST, PLACE_AROUND };
+enum ask_place { PLACE_FIRST, PLACE_LAST, PLACE_AROUND, PLACE_AFTER };
 
 #define ASK_NEEDLE_MAX 200
 
@@ -47,7 +47,7 @@ struct ask {
     enum view_sort sort;
     bool is_descending;
     enum view_group group;
-    enum ask_place place; /* also ASK_LOG */
+    enum ask_place place; /* also ASK_LOG, which alone has PLACE_AFTER: what came behind id */
     struct view_cursor at;
     unsigned before, after; /* rows or lines on both sides of the place */
     /* ASK_DETAIL: message and recipient; ASK_LOG, ASK_LOG_JUMP: a line's id */

@@ -124,8 +124,8 @@ static void draw_facts(struct app *a, struct cells *g, int y, int x, int w)
     cells_printf(g, y + 1, x + 9, w - 9, ROLE_TEXT, "%s recipients%s", text_count(d->count, n),
                  d->count == 1 ? " (one)" : "");
     if (d->skipped > 0)
-        cells_printf(g, y + 1, x + 34, w - 34, ROLE_DIM, "%s others are left alone",
-                     text_count(d->skipped, n));
+        cells_printf(g, y + 1, x + 34, w - 34, ROLE_DIM, "%s other%s left alone",
+                     text_count(d->skipped, n), d->skipped == 1 ? " is" : "s are");
     cells_z(g, y + 2, x, 9, ROLE_TITLE, "Oldest");
     if (d->oldest_wall_ms > 0)
         cells_z(g, y + 2, x + 9, w - 9, ROLE_TEXT,

@@ -7,6 +7,7 @@
 #include "tui/pane_log.h"
 
 #include "core/base/alloc.h"
+#include "core/base/clock.h"
 #include "core/base/text.h"
 #include "core/mail/id.h"
 #include "tui/detail.h"
@@ -36,6 +37,7 @@ static void ask_lines(struct app *a, enum ask_place place, int64_t id)
     ask->id = id;
     ask->before = ask->after = WINDOW_SIDE;
     a->log.want_id = place == PLACE_AROUND ? id : place == PLACE_FIRST ? 1 : 0;
+    a->log.is_appending = place == PLACE_AFTER;
 }
 
 void log_go(struct app *a, int64_t id)
@@ -47,7 +49,6 @@ void log_go(struct app *a, int64_t id)
 void log_follow(struct app *a)
 {
     a->log.is_following = true;
-    a->log.unseen = 0;
     ask_lines(a, PLACE_LAST, 0);
 }
 
@@ -61,10 +62,16 @@ void log_reload(struct app *a)
         ask_lines(a, PLACE_AROUND, l->id);
 }
 
-/* Following asks for the end again; standing still only learns whether there is more. */
+/* Following asks only for what is new: a filter that matches nothing must not read all days again. */
 void log_poll(struct app *a)
 {
-    if (a->log.is_following && !a->is_waiting[ASK_LOG])
+    struct log_pane *l = &a->log;
+
+    if (!l->is_following || a->is_waiting[ASK_LOG])
+        return;
+    if (l->is_loaded && l->newest_id > 0)
+        ask_lines(a, PLACE_AFTER, l->newest_id);
+    else
         ask_lines(a, PLACE_LAST, 0);
 }
 
@@ -188,10 +195,37 @@ static void lines_came(struct app *a, struct answer *answer)
     l->is_end = answer->is_end;
     l->is_loaded = true;
     l->error[0] = '\0';
+    /* Nothing matched: what comes from now on may. Ids are time-ordered (core/mail/id.h). */
+    l->newest_id = l->n > 0 ? l->lines[l->n - 1].id : id_floor(a->now_wall_ms - MINUTE_MS);
     l->sel = l->want_id ? find_line(l, l->want_id) : l->n > 0 ? l->n - 1 : 0;
     if (offset >= list_rows(a))
         offset = list_rows(a) / 2;
     l->top = l->sel > offset ? l->sel - offset : 0;
+    scroll_to(l->n, list_rows(a), &l->sel, &l->top);
+}
+
+/* New lines behind the others; as many of the oldest go. */
+static void lines_appended(struct app *a, struct answer *answer)
+{
+    struct log_pane *l = &a->log;
+    size_t all = l->n + answer->lines_n, over = all > WINDOW_SIDE ? all - WINDOW_SIDE : 0;
+
+    if (answer->lines_n >= WINDOW_SIDE) { /* more than a window: read the end instead */
+        ask_lines(a, PLACE_LAST, 0);
+        return;
+    }
+    if (answer->lines_n == 0)
+        return;
+    l->lines = xreallocarray(l->lines, all, sizeof(*l->lines));
+    memcpy(l->lines + l->n, answer->lines, answer->lines_n * sizeof(*l->lines));
+    answer->lines_n = 0; /* the texts are ours now */
+    for (size_t i = 0; i < over; i++)
+        free(l->lines[i].text);
+    memmove(l->lines, l->lines + over, (all - over) * sizeof(*l->lines));
+    l->n = all - over;
+    l->is_start &= over == 0;
+    l->newest_id = l->lines[l->n - 1].id;
+    l->sel = l->n - 1;
     scroll_to(l->n, list_rows(a), &l->sel, &l->top);
 }
 
@@ -224,7 +258,9 @@ static void answer(struct app *a, struct answer *answer)
             app_note(a, true, "%s", answer->err.text);
         return;
     }
-    if (answer->kind == ASK_LOG) {
+    if (answer->kind == ASK_LOG && l->is_appending) {
+        lines_appended(a, answer);
+    } else if (answer->kind == ASK_LOG) {
         lines_came(a, answer);
     } else if (answer->kind == ASK_LOG_JUMP) {
         jumped(a, answer);

@@ -31,7 +31,6 @@ struct play {
     char *env[ENV_MAX];
     size_t env_n;
     struct emulator *e;
-    size_t raw_seen;
 };
 
 static void fail(struct play *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -319,6 +318,23 @@ static void step_idle(struct play *p, struct str rest)
         fail(p, "%zu bytes were written in %u idle ms", wrote, (unsigned)ms);
 }
 
+/* cost BYTES KEY */
+static void step_cost(struct play *p, struct str rest)
+{
+    uint64_t most = 0;
+    size_t wrote;
+
+    emulator_settle(p->e, STILL_MS, WAIT_MS);
+    text_parse_u64(str_split(&rest, ' '), 1000000, &most);
+    check_bytes(p);
+    emulator_raw_clear(p->e);
+    send_key(p, rest);
+    emulator_settle(p->e, STILL_MS, WAIT_MS);
+    wrote = emulator_raw(p->e).n;
+    if (wrote > most || wrote == 0)
+        fail(p, "%.*s cost %zu bytes", STR_ARG(rest), wrote);
+}
+
 static void step_size(struct play *p, struct str rest)
 {
     uint64_t w = 0, h = 0;
@@ -380,7 +396,7 @@ static const struct {
     {"soon", step_soon},   {"absent", step_absent}, {"screen", step_screen},
     {"style", step_style}, {"exit", step_exit},     {"signal", step_signal},
     {"idle", step_idle},   {"resize", step_size},   {"wait", step_wait},
-    {"mono", step_mono},
+    {"mono", step_mono},   {"cost", step_cost},
 };
 
 /* Settings come before the first step. */
