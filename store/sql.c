@@ -128,7 +128,7 @@ int sql_harden(sqlite3 *db, struct err *err)
     sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
     return sql_exec(db,
                     "PRAGMA trusted_schema=off; PRAGMA temp_store=MEMORY; PRAGMA secure_delete=OFF;"
-                    "PRAGMA foreign_keys=OFF; PRAGMA cell_size_check=ON",
+                    "PRAGMA foreign_keys=OFF",
                     err, "set up the connection");
 }
 
