@@ -187,8 +187,8 @@ size_t fake_lines_hostile(struct fake_line *lines)
 {
     static const char *const replies[] = {
         "421 \033[2J\033]0;owned\007\033[77;7H gone",
-        "421 \xc2\x9b"
-        "31m red \x9b raw \033P1$q\033\\",
+        ("421 \xc2\x9b"
+         "31m red \x9b raw \033P1$q\033\\"),
         "421 \xe2\x80\xae bidi \xe2\x80\x8b zero \xe2\x81\xa6 isolate",
         "421 carriage\rRETURN and back\b\b\bspace\ttab",
         "421 \xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e wide and e\xcc\x81 combined \xff\xc0\x80 invalid",

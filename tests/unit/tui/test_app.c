@@ -142,6 +142,7 @@ static void give_count(uint64_t n)
 static void open_list(size_t n)
 {
     give_status();
+    give_rows(10, n);
     give_totals(1);
     give_rows(10, n);
 }
@@ -181,6 +182,25 @@ static void an_unchanged_queue_is_not_read_again(void **state)
     app_answer(&d->app, a);
     collect();
     assert_int_equal(d->count[ASK_LIST], before);
+}
+
+/* A queue that changes all the time is still shown: a question under way is not thrown away. */
+static void a_refresh_waits_for_the_one_before(void **state)
+{
+    unsigned before;
+
+    (void)state;
+    open_list(3);
+    later(2000);
+    give_totals(2);
+    before = d->count[ASK_LIST];
+    later(2000);
+    give_totals(3);
+    assert_int_equal(d->count[ASK_LIST], before);
+    give_rows(10, 4);
+    assert_int_equal(d->app.queue.n, 4);
+    later(2000);
+    assert_int_equal(d->asked[ASK_TOTALS].known_version, 0); /* and what was missed is asked for */
 }
 
 static void the_answer_to_an_older_question_is_dropped(void **state)
@@ -409,6 +429,50 @@ static void a_queue_of_every_size_can_be_drawn_and_moved_in(void **state)
     }
 }
 
+static void give_lines(int64_t first, size_t n)
+{
+    struct answer *a = reply_to(ASK_LOG);
+
+    a->lines = xcalloc(n + 1, sizeof(*a->lines));
+    a->lines_n = n;
+    a->is_end = true;
+    for (size_t i = 0; i < n; i++) {
+        a->lines[i].id = first + (int64_t)i;
+        a->lines[i].text = xasprintf("line %d", (int)(first + (int64_t)i));
+        a->lines[i].n = strlen(a->lines[i].text);
+    }
+    app_answer(&d->app, a);
+    collect();
+}
+
+/* A filter that matches nothing must not make the log be read from the start twice a second. */
+static void following_asks_only_for_what_is_new(void **state)
+{
+    (void)state;
+    press('2');
+    assert_int_equal(d->asked[ASK_LOG].place, PLACE_LAST);
+    give_lines(1, 150);
+    later(600);
+    assert_int_equal(d->asked[ASK_LOG].place, PLACE_AFTER);
+    assert_int_equal(d->asked[ASK_LOG].id, 150);
+    give_lines(151, 100);
+    assert_int_equal(d->app.log.n, 200); /* a window; the oldest went */
+    assert_int_equal(d->app.log.lines[199].id, 250);
+    assert_true(sees("line 250"));
+    later(600);
+    give_lines(251, 0);
+    assert_int_equal(d->app.log.n, 200);
+    later(600);
+    assert_int_equal(d->asked[ASK_LOG].id, 250);
+    give_lines(251, 200); /* more than a window came: the end is read instead */
+    assert_int_equal(d->asked[ASK_LOG].place, PLACE_LAST);
+    give_lines(900, 3);
+    press('k'); /* moving up stops it */
+    later(600);
+    assert_int_not_equal(d->asked[ASK_LOG].place, PLACE_AFTER);
+    assert_false(d->app.log.is_following);
+}
+
 static void log_lines_are_cut_up(void **state)
 {
     static const struct {
@@ -484,6 +548,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_desk(the_row_under_the_cursor_survives_a_refresh),
         with_desk(an_unchanged_queue_is_not_read_again),
+        with_desk(a_refresh_waits_for_the_one_before),
         with_desk(the_answer_to_an_older_question_is_dropped),
         with_desk(groups_are_shown_first_when_something_is_deferred),
         cmocka_unit_test(a_group_narrows_a_filter),
@@ -496,6 +561,7 @@ int main(void)
         with_desk(marks_go_as_ids_and_only_they),
         with_desk(pasted_text_is_no_key),
         with_desk(a_queue_of_every_size_can_be_drawn_and_moved_in),
+        with_desk(following_asks_only_for_what_is_new),
         cmocka_unit_test(log_lines_are_cut_up),
         cmocka_unit_test(every_state_has_its_own_word),
         cmocka_unit_test(sent_means_accepted_by_the_next_server),
