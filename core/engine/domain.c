@@ -47,7 +47,14 @@ void domain_free(struct domain *d)
     free(d);
 }
 
-struct site *site_get(struct schedule *s, const char *name)
+static unsigned connections_max(const struct conf *c, const char *domain, const char *site)
+{
+    const struct destination_conf *dest = conf_destination(c, domain, site);
+    return dest && dest->connections ? dest->connections : c->site_connections;
+}
+
+/* The site of that name; domain is one that leads there, for what is configured by domain. */
+static struct site *site_get(struct schedule *s, const char *name, const char *domain)
 {
     struct site *site = map_get(&s->sites, str_of(name));
     if (!site) {
@@ -57,12 +64,7 @@ struct site *site_get(struct schedule *s, const char *name)
         list_init(&site->turn);
         list_init(&site->ready);
         list_init(&site->idle);
-        unsigned max = s->engine->conf->site_connections;
-        for (size_t i = 0; i < s->engine->conf->destinations_n; i++) {
-            const struct destination_conf *c = &s->engine->conf->destinations[i];
-            if (c->connections && strcmp(c->match, name) == 0)
-                max = c->connections;
-        }
+        unsigned max = connections_max(s->engine->conf, domain, name);
         window_init(&site->window, max < 5 ? max : 5, max);
         map_put(&s->sites, str_of(name), site);
     }
@@ -89,7 +91,7 @@ static void fail_waiting(struct domain *d, const struct outcome *o)
 static void resolved(struct domain *d, const char *site_name, int64_t fresh_ms)
 {
     struct schedule *s = d->schedule;
-    struct site *site = site_get(s, site_name);
+    struct site *site = site_get(s, site_name, d->name);
     site->domains++;
     if (d->site)
         d->site->domains--;

@@ -251,9 +251,12 @@ static void session_closed(struct outbound *o, const struct outcome *why)
     struct schedule *s = o->site->schedule;
     struct outcome reason = o->has_failure ? o->failure : *why;
     bool was_tls = reason.stage == STAGE_TLS || reason.stage == STAGE_STARTTLS;
+    /* A connection that served before may close between transactions, or stop taking them: that is
+     * normal and free, so the mail goes by a fresh one. */
+    bool is_worn_out = o->has_failure && o->failure.conn_use > 1;
     o->has_failure = false;
     put_back(s, &o->second);
-    if (o->is_aborting)
+    if (o->is_aborting || is_worn_out)
         put_back(s, &o->first);
     if (!o->first) {
         outbound_gone(o);

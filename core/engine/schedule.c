@@ -38,11 +38,10 @@ enum tls_level schedule_tls_level(const struct schedule *s, const struct deliver
     const struct conf *c = s->engine->conf;
     if (d->domain->relay >= 0)
         return c->relays[d->domain->relay].tls;
-    for (size_t i = 0; i < c->destinations_n; i++) {
-        if (c->destinations[i].has_tls && strcmp(c->destinations[i].match, d->domain->name) == 0)
-            return c->destinations[i].tls;
-    }
-    return c->tls;
+    const struct site *site = d->domain->site;
+    const struct destination_conf *dest =
+        conf_destination(c, d->domain->name, site ? site->name : "");
+    return dest && dest->has_tls ? dest->tls : c->tls;
 }
 
 /* --- placing --- */

@@ -101,7 +101,6 @@ struct domain *domain_get(struct schedule *s, const char *name, int relay);
 /* Resolve unless fresh; then its waiting deliveries move on (or are recorded as failed). */
 void domain_resolve(struct domain *d);
 void domain_free(struct domain *d);
-struct site *site_get(struct schedule *s, const char *name);
 void site_free(struct site *site);
 /* Free domains and sites that nobody has used for a while. */
 void schedule_sweep(struct schedule *s);

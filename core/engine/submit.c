@@ -28,5 +28,6 @@ void ejob_submit(struct engine *e, struct ejob *j, enum store_job_kind kind)
 
 bool err_is_store(const struct err *err)
 {
-    return err && (err->code == E_IO || err->code == E_FULL || err->code == E_CORRUPT);
+    return err && (err->code == E_IO || err->code == E_FULL || err->code == E_CORRUPT ||
+                   err->code == E_BUSY);
 }

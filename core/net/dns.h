@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Asking resolvers (c-ares behind it, ares_send and a parser of ours: platform.md 6.1). Absolute
- * names only, no search list, no hosts file. Answers are cached by TTL (floor 5 s, ceiling 1 h).
+ * names only, no search list, no hosts file. Answers are cached by TTL (floor 5 s, ceiling 1 h),
+ * but NXDOMAIN and failures are not.
  */
 #ifndef NET_DNS_H
 #define NET_DNS_H

@@ -95,7 +95,9 @@ static uint32_t kept_s(const struct dns_answer *a)
 void dnscache_put(struct dnscache *c, const char *key, const struct dns_answer *a,
                   int64_t now_mono_ms)
 {
-    if (a->status == DNS_TEMP || a->status == DNS_BAD)
+    /* Nor what ends mail for good: a fresh message never fails out of a cache of ours. The resolver
+     * has one too, and minds the owner's TTL. */
+    if (a->status == DNS_TEMP || a->status == DNS_BAD || a->status == DNS_NXDOMAIN)
         return;
     struct entry *e = map_get(&c->map, str_of(key));
 
