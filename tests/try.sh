@@ -23,6 +23,10 @@ usage() {
 }
 say() { printf 'try: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
+die_with_log() {
+    tail -n 30 "$tmp/engine.log" >&2
+    die "$@"
+}
 
 [ $# -eq 0 ] || [ "$1" = --headless ] || usage
 if [ $# -gt 0 ]; then
@@ -242,7 +246,7 @@ start_engine() {
     engine_pid=$!
     pids="$engine_pid $pids"
     wait_for 20 in_engine "$mxhelm" -c "$tmp/mxhelm.conf" status ||
-        { tail -n 30 "$tmp/engine.log" >&2; die 'the engine did not start'; }
+        die_with_log 'the engine did not start'
 }
 
 # --- the mail ---
@@ -255,7 +259,7 @@ letter() {
 # by_command FROM TO SUBJECT
 by_command() {
     letter "$1" "$2" "$3" | in_engine "$mxhelm" -c "$tmp/mxhelm.conf" send -f "$1" "$2" >/dev/null ||
-        die "mxhelm send to $2 failed"
+        die_with_log "mxhelm send to $2 failed"
 }
 
 # by_smtp: lines of "FROM TO SUBJECT" on standard input, one message each over one session
@@ -267,7 +271,7 @@ with smtplib.SMTP("127.0.0.1", 25, timeout=20) as s:
         sender, to, subject = line.rstrip("\n").split(" ", 2)
         s.sendmail(sender, [to], "From: %s\r\nTo: %s\r\nSubject: %s\r\n\r\n"
             "Hello,\r\n\r\nthis letter was written by tests/try.sh.\r\n" % (sender, to, subject))
-' || die 'handing mail over by SMTP failed'
+' || die_with_log 'handing mail over by SMTP failed'
 }
 
 # From the world, where nobody may hand mail in.
@@ -384,7 +388,7 @@ table() {
 run_headless() {
     until_time=$(($(date +%s) + seconds))
     until all_seen; do
-        kill -0 "$engine_pid" 2>/dev/null || { tail -n 30 "$tmp/engine.log" >&2; die 'the engine ended'; }
+        kill -0 "$engine_pid" 2>/dev/null || die_with_log 'the engine ended'
         [ "$(date +%s)" -lt "$until_time" ] || break
         sleep 1
     done

@@ -101,7 +101,10 @@ static bool has_room(const struct schedule *s, size_t n)
 void schedule_fresh(struct schedule *s, const struct message *m, const struct recipient *r,
                     size_t n, struct buf *body)
 {
-    if (!engine_delivers(s->engine) || !has_room(s, n)) {
+    /* A fetch that was asked for earlier, but read after this message's commit, has brought (some
+     * of) it already: answers come in the order of submission. The rest is fetched. */
+    bool is_here = idmap_get(&s->parcels, m->id) != NULL;
+    if (!engine_delivers(s->engine) || !has_room(s, n) || is_here) {
         buf_done(body);
         s->is_rescan_wanted = true;
         window_fill(s);
