@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The loop: terminal, workers and timers in, frames out. At most one frame per FRAME_MS when data
- * drives it; a key is painted at once. Nothing changed: nothing is written.
+ * drives it; a key is painted at once, and so are the first PROMPT_FRAMES answers that it brings.
+ * Nothing changed: nothing is written.
  */
 #include "tui/console.h"
 
@@ -17,7 +18,8 @@
 #include "tui/term.h"
 #include "tui/worker.h"
 
-#define FRAME_MS 100
+#define FRAME_MS      100
+#define PROMPT_FRAMES 2
 
 struct console {
     struct app app;
@@ -26,7 +28,8 @@ struct console {
     struct worker *workers[LANE_COUNT];
     int wake[2];
     int64_t painted_mono_ms;
-    bool is_stale; /* something changed since the last frame */
+    bool is_stale;     /* something changed since the last frame */
+    int prompt_frames; /* that need not wait for FRAME_MS */
     bool is_over;
 };
 
@@ -81,6 +84,7 @@ static void read_keys(struct console *c)
     }
     hand_out(c);
     paint(c);
+    c->prompt_frames = PROMPT_FRAMES;
 }
 
 static void read_answers(struct console *c)
@@ -110,6 +114,11 @@ static void read_signals(struct console *c)
     }
 }
 
+static bool may_paint(const struct console *c)
+{
+    return c->prompt_frames > 0 || c->clock->mono_ms(c->clock) - c->painted_mono_ms >= FRAME_MS;
+}
+
 /* How long there is nothing to do: until the next question is due, or the next frame. */
 static int64_t wait_ms(const struct console *c)
 {
@@ -117,6 +126,8 @@ static int64_t wait_ms(const struct console *c)
 
     if (!c->is_stale)
         return ms;
+    if (may_paint(c))
+        return 0;
     since = c->clock->mono_ms(c->clock) - c->painted_mono_ms;
     return since >= FRAME_MS ? 0 : FRAME_MS - since < ms ? FRAME_MS - since : ms;
 }
@@ -144,8 +155,10 @@ static void turn(struct console *c)
         read_keys(c);
     hand_out(c);
     c->is_stale |= c->app.now_wall_ms / MINUTE_MS != minute || had_note != (c->app.note[0] != '\0');
-    if (c->is_stale && c->clock->mono_ms(c->clock) - c->painted_mono_ms >= FRAME_MS)
+    if (c->is_stale && may_paint(c)) {
+        c->prompt_frames -= c->prompt_frames > 0;
         paint(c);
+    }
 }
 
 static void start(struct console *c, const struct console_conf *conf,
