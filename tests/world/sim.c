@@ -233,35 +233,83 @@ static bool fails_now(struct sim *s)
     return true;
 }
 
-/* One turn of the store's thread: what has gathered is run and committed. */
+/* A job that is run, and not answered yet. */
+struct ran {
+    struct store_job job; /* what the writer sees */
+    struct list link;     /* in sim.ran, in the order of submission */
+    struct store_job *inner;
+    int rc;
+    struct err err;
+};
+
+static int ran_run(struct store_job *job, struct store *st, struct err *err)
+{
+    struct ran *r = container_of(job, struct ran, job);
+    return r->inner->run(r->inner, st, err);
+}
+
+static void ran_done(struct store_job *job, int rc, const struct err *err)
+{
+    struct ran *r = container_of(job, struct ran, job);
+    r->rc = rc;
+    r->err = err ? *err : ERR_NONE;
+}
+
+static void run_job(struct sim *s, struct ran *r)
+{
+    bool is_write = r->inner->kind == STORE_JOB_WRITE;
+    if (!s->writer)
+        r->rc = err_set(&r->err, E_STATE, "the store is not open");
+    else if (is_write && s->sick != E_OK)
+        r->rc = err_set(&r->err, s->sick, "writing queue.db: the simulator's disk is full");
+    else if (is_write && fails_now(s))
+        r->rc = err_set(&r->err, E_IO, "writing queue.db: the simulator's disk failed once");
+    else
+        writer_submit(s->writer, &r->job);
+}
+
+/* One turn of the store's thread, as store/writer.c does it: writes first, reads see their commit. */
 static void commit_fire(struct sim *s, struct sim_event *e)
 {
-    struct list group, *l;
+    struct list *l;
+    struct list turn;
     (void)e;
-    list_init(&group);
-    while ((l = list_pop_front(&s->jobs)))
-        list_push_back(&group, l);
-    while ((l = list_pop_front(&group))) {
-        struct store_job *job = list_entry(l, struct store_job, link);
-        bool is_write = job->kind == STORE_JOB_WRITE;
-        if (!s->writer)
-            job_fail(job, E_STATE, "the store is not open");
-        else if (is_write && s->sick != E_OK)
-            job_fail(job, s->sick, "writing queue.db: the simulator's disk is full");
-        else if (is_write && fails_now(s))
-            job_fail(job, E_IO, "writing queue.db: the simulator's disk failed once");
-        else
-            writer_submit(s->writer, job);
+    list_init(&turn);
+    while ((l = list_pop_front(&s->jobs))) {
+        struct ran *r = xnew(struct ran);
+        r->inner = list_entry(l, struct store_job, link);
+        r->job.kind = r->inner->kind;
+        r->job.run = ran_run;
+        r->job.done = ran_done;
+        list_push_back(&turn, &r->link);
     }
+    for (int kind = STORE_JOB_WRITE; kind <= STORE_JOB_READ; kind++) {
+        list_for_each (at, &turn) {
+            struct ran *r = list_entry(at, struct ran, link);
+            if ((int)r->inner->kind == kind)
+                run_job(s, r);
+        }
+    }
+    if (s->writer)
+        writer_collect(s->writer);
+    while ((l = list_pop_front(&turn)))
+        list_push_back(&s->ran, l);
     sim_at(s, &s->answer, s->now_ms + 1);
 }
 
-/* A little later the answers go back: a crash may come between the two. */
+/* A little later the answers go back, in the order of submission: a crash may come between the two. */
 static void answer_fire(struct sim *s, struct sim_event *e)
 {
+    struct list mine, *l;
     (void)e;
-    if (s->writer)
-        writer_collect(s->writer);
+    list_init(&mine);
+    while ((l = list_pop_front(&s->ran)))
+        list_push_back(&mine, l);
+    while ((l = list_pop_front(&mine))) {
+        struct ran *r = list_entry(l, struct ran, link);
+        r->inner->done(r->inner, r->rc, r->rc < 0 ? &r->err : NULL);
+        free(r);
+    }
 }
 
 static void submit(struct io *io, struct store_job *job)
@@ -297,6 +345,7 @@ void sim_store_close(struct sim *s, bool is_crash)
         commit_fire(s, &s->commit);
     sim_stop(s, &s->commit);
     sim_stop(s, &s->answer);
+    answer_fire(s, &s->answer);
     jobs_fail(s, E_STATE, "the program was killed");
     if (s->writer)
         writer_free(s->writer);
@@ -369,6 +418,7 @@ struct sim *sim_new(const struct sim_opts *o)
     s->answer.fire = answer_fire;
     rng_init_seed(&s->rng, o->seed);
     list_init(&s->jobs);
+    list_init(&s->ran);
     list_init(&s->conns);
     list_init(&s->listeners);
     return s;

@@ -31,6 +31,7 @@ struct sim {
     /* store */
     struct writer *writer; /* own, NULL = not open */
     struct list jobs;      /* waiting for the next commit */
+    struct list ran;       /* done, and not answered yet */
     struct sim_event commit, answer;
     enum err_code sick;
     unsigned fail_nth; /* writes until the one that fails; 0 = none */
