@@ -192,4 +192,5 @@ void schedule_sweep(struct schedule *s)
     int64_t before = io_mono_ms(s->engine->io) - FORGET_AFTER_MS;
     sweep_domains(s, before);
     sweep_sites(s, before);
+    memory_sweep(&s->memory, io_mono_ms(s->engine->io));
 }

@@ -115,18 +115,28 @@ static void give_up(struct outbound *o)
 
 /* --- addresses --- */
 
+/* This machine has no way into that address's family: remembered, so that it goes last next time. */
+static bool has_no_route(struct outbound *o, const struct outcome *why)
+{
+    struct memory *m = &o->site->schedule->memory;
+    const struct ip *ip = &o->targets.t[o->target].ip;
+    return memory_connect_failed(m, ip, why->sys, io_mono_ms(outbound_engine(o)->io));
+}
+
 static void set_last(struct outbound *o, const struct outcome *why)
 {
-    /* For good only when every host says so; and a host that answered says more than one that could
-     * not be reached or looked up. */
-    bool is_weaker = o->has_last && (why->class == o->last.class ? o->last.code && !why->code
-                                                                 : why->class == OUTCOME_FAILED);
+    /* For good only when every host says so; a host that answered says more than one that could not
+     * be reached or looked up, and any of them more than that we have no route in some family. */
+    bool is_ours = why->stage == STAGE_CONNECT && has_no_route(o, why);
+    bool is_weaker = o->has_last && (why->class == o->last.class
+                                         ? (o->last.code && !why->code) || is_ours
+                                         : why->class == OUTCOME_FAILED);
     if (!is_weaker)
         o->last = *why;
     o->has_last = true;
 }
 
-static void connect_target(struct outbound *o)
+static void open_target(struct outbound *o)
 {
     struct engine *e = outbound_engine(o);
     const struct target *t = &o->targets.t[o->target];
@@ -138,6 +148,31 @@ static void connect_target(struct outbound *o)
     o->connect_mono_ms = io_mono_ms(e->io);
     o->conn = e->io->ops->connect(e->io, &t->ip, port, NULL, &outbound_handlers, o);
     outbound_timer(o, e->conf->connect_timeout_ms);
+}
+
+static void connect_target(struct outbound *o)
+{
+    struct engine *e = outbound_engine(o);
+    o->is_step_new = false;
+    o->step = memory_tls_step(&o->site->schedule->memory, o->route.hosts[o->host].name,
+                              io_mono_ms(e->io));
+    if (o->step == TLS_STEP_CLEAR && o->tls != TLS_LEVEL_OPPORTUNISTIC)
+        o->step = TLS_STEP_REDUCED;
+    open_target(o);
+}
+
+bool outbound_step_down(struct outbound *o)
+{
+    enum tls_step lowest =
+        o->tls == TLS_LEVEL_OPPORTUNISTIC ? TLS_STEP_CLEAR : TLS_STEP_REDUCED;
+    if (o->tls == TLS_LEVEL_NONE || o->step >= lowest)
+        return false;
+    o->step++;
+    o->is_step_new = true;
+    o->sessions--; /* the same host, not one more */
+    outbound_hang_up(o, false);
+    open_target(o);
+    return true;
 }
 
 static void next_host(struct outbound *o)
@@ -174,6 +209,7 @@ static void have_addresses(struct outbound *o)
                       &self, &left_out);
     if (o->targets.n > 0) {
         answers_free(o);
+        memory_order(&o->site->schedule->memory, &o->targets, io_mono_ms(e->io));
         connect_target(o);
         return;
     }
@@ -293,8 +329,6 @@ void outbound_open(struct site *site, struct delivery *d)
     o->first = d;
     o->relay = d->domain->relay;
     o->tls = schedule_tls_level(s, d);
-    o->is_clear = o->tls == TLS_LEVEL_OPPORTUNISTIC &&
-                  site->clear_until_mono_ms > io_mono_ms(e->io);
     o->route = d->domain->route;
     route_shuffle(&o->route, &e->rng);
     list_init(&o->idle_link);

@@ -25,7 +25,8 @@ struct outbound {
     enum outbound_phase phase;
     enum tls_level tls;
     int relay;
-    bool is_clear; /* TLS failed with this host before: go on without (opportunistic only) */
+    enum tls_step step; /* how TLS is tried with the host in use */
+    bool is_step_new;   /* taken in this try: remembered when it works */
     struct route route;
     struct targets targets;
     size_t host, target; /* the ones in use */

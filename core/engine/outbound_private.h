@@ -10,6 +10,8 @@ struct engine *outbound_engine(const struct outbound *o);
 void outbound_talk(struct outbound *o);
 /* The host failed with mail unsettled: remember why, try the next address or host. */
 void outbound_next_target(struct outbound *o, const struct outcome *why);
+/* The handshake failed: the same address once more, a step down the ladder. False at its foot. */
+bool outbound_step_down(struct outbound *o);
 /* Connection, client and look-ups go; the deliveries stay. */
 void outbound_hang_up(struct outbound *o, bool flush);
 /* Out of the schedule, memory freed: no delivery may be aboard. */

@@ -14,8 +14,6 @@
 #define USES_MAX 250u
 /* How much may wait in the connection before more is taken from the machine. */
 #define UNSENT_MAX (64u * 1024)
-/* A host whose handshake failed is used in the clear that long, where that is allowed. */
-#define CLEAR_FOR_MS (HOUR_MS)
 
 static void pump(struct outbound *o);
 
@@ -222,6 +220,10 @@ static void txn_done(struct outbound *o, const struct smtp_client_notice *n)
         return;
     }
     window_success(&o->site->window);
+    if (o->is_step_new)
+        memory_tls_worked(&o->site->schedule->memory, o->route.hosts[o->host].name, o->step,
+                          io_mono_ms(e->io));
+    o->is_step_new = false;
     d->outbound = NULL;
     struct outcome outcome = *n->outcome;
     if (was_second)
@@ -250,7 +252,6 @@ static void session_closed(struct outbound *o, const struct outcome *why)
 {
     struct schedule *s = o->site->schedule;
     struct outcome reason = o->has_failure ? o->failure : *why;
-    bool was_tls = reason.stage == STAGE_TLS || reason.stage == STAGE_STARTTLS;
     /* A connection that served before may close between transactions, or stop taking them: that is
      * normal and free, so the mail goes by a fresh one. */
     bool is_worn_out = o->has_failure && o->failure.conn_use > 1;
@@ -263,20 +264,20 @@ static void session_closed(struct outbound *o, const struct outcome *why)
         return;
     }
     rewind_delivery(o->first);
-    if (was_tls && o->tls == TLS_LEVEL_OPPORTUNISTIC && !o->is_clear) {
-        /* Once more to the same address, without TLS: any TLS is better than none, but mail that
-         * does not arrive is worse than both. */
-        o->is_clear = true;
-        o->site->clear_until_mono_ms = io_mono_ms(outbound_engine(o)->io) + CLEAR_FOR_MS;
-        o->target--;
-    }
+    /* Any TLS is better than none, but mail that does not arrive is worse than both. */
+    if (reason.stage == STAGE_TLS && outbound_step_down(o))
+        return;
     outbound_next_target(o, &reason);
 }
 
 static void start_tls(struct outbound *o)
 {
     struct engine *e = outbound_engine(o);
-    struct tls_want w = {o->route.hosts[o->host].name, o->tls == TLS_LEVEL_VERIFIED};
+    struct tls_want w = {
+        .name = o->route.hosts[o->host].name,
+        .is_verified = o->tls == TLS_LEVEL_VERIFIED,
+        .is_reduced = o->step == TLS_STEP_REDUCED,
+    };
     e->io->ops->start_tls(e->io, o->conn, &w);
 }
 
@@ -365,7 +366,7 @@ void outbound_talk(struct outbound *o)
         .host = o->route.hosts[o->host].name,
         .ip = o->ip,
         .port = r ? r->host.port : e->conf->port,
-        .tls = o->is_clear ? TLS_LEVEL_NONE : o->tls,
+        .tls = o->step == TLS_STEP_CLEAR ? TLS_LEVEL_NONE : o->tls,
         .is_implicit_tls = r && r->is_implicit_tls,
         .auth = r ? r->auth : AUTH_NONE,
         .user = r ? r->user : NULL,
@@ -382,7 +383,9 @@ void outbound_talk(struct outbound *o)
 
 static void on_connected(void *arg)
 {
-    outbound_talk(arg);
+    struct outbound *o = arg;
+    memory_connect_worked(&o->site->schedule->memory, &o->targets.t[o->target].ip);
+    outbound_talk(o);
 }
 
 static void on_data(void *arg, struct str bytes)

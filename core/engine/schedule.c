@@ -243,6 +243,7 @@ struct schedule *schedule_new(struct engine *e)
     s->due_wall_ms = INT64_MAX;
     map_init(&s->domains, rng_u64(&e->rng));
     map_init(&s->sites, rng_u64(&e->rng));
+    memory_init(&s->memory, rng_u64(&e->rng));
     list_init(&s->turn);
     list_init(&s->outbounds);
     s->due = e->io->ops->timer_new(e->io, due_fired, s);
@@ -350,6 +351,7 @@ void schedule_free(struct schedule *s)
         site_free(value);
     map_done(&s->domains);
     map_done(&s->sites);
+    memory_done(&s->memory);
     idmap_done(&s->tasks);
     idmap_done(&s->parcels);
     s->engine->io->ops->timer_free(s->due);

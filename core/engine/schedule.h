@@ -14,6 +14,7 @@
 #define ENGINE_SCHEDULE_H
 
 #include "core/engine/engine_private.h"
+#include "core/engine/memory.h"
 #include "core/mail/window.h"
 #include "store/queue.h"
 
@@ -41,7 +42,6 @@ struct site {
     unsigned outbounds;
     unsigned domains;  /* that point here: pinned while > 0 */
     struct outcome *dead_why; /* own: the answer by which it died */
-    int64_t clear_until_mono_ms; /* TLS handshakes failed here: go without, when that is allowed */
     int64_t used_mono_ms;
     struct schedule *schedule; /* borrowed */
 };
@@ -51,6 +51,7 @@ struct schedule {
     struct idmap tasks;    /* recipient id → task: what is in the window */
     struct idmap parcels;  /* message id → parcel */
     struct map domains, sites;
+    struct memory memory;  /* of hosts and families */
     struct list turn;      /* sites with ready work, in the order of their turns */
     struct list outbounds;
     unsigned outbounds_n;

@@ -202,6 +202,8 @@ struct tls *tls_client_new(struct tls_ctx *c, const struct tls_want *w)
         SSL_set_security_level(t->ssl, 0);
         SSL_set_min_proto_version(t->ssl, TLS1_VERSION);
     }
+    if (w->is_reduced)
+        SSL_set_max_proto_version(t->ssl, TLS1_2_VERSION);
     SSL_set_connect_state(t->ssl);
     handshake(t);
     return t;

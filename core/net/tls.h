@@ -12,6 +12,7 @@ struct tls;     /* one session */
 
 struct tls_want {
     const char *name;  /* SNI and the name that must be in the certificate; borrowed for the call */
+    bool is_reduced;   /* TLS 1.2 at most: a small hello without what some servers stumble over */
     bool is_verified;  /* chain and name must verify, else the handshake fails */
 };
 
