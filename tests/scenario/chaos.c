@@ -136,7 +136,8 @@ static bool live(struct rng *rng, struct play *d)
     unsigned each = LETTERS / (DISASTERS + 1) + 1;
     for (unsigned i = 0; i < LETTERS && is_ok; i++) {
         play_hand_over(d, i);
-        sim_run_until(d->sim, play_is_handed_over, d, (int64_t)rng_below(rng, 20 * SECOND_MS));
+        if (rng_below(rng, 3) > 0)
+            sim_run_until(d->sim, play_is_handed_over, d, (int64_t)rng_below(rng, 20 * SECOND_MS));
         if (i % each == each - 1) {
             sim_run_until(d->sim, play_is_handed_over, d, (int64_t)rng_below(rng, 500));
             is_ok = disaster(rng, d);
