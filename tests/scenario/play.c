@@ -134,6 +134,9 @@ bool play_start(struct play *d, uint64_t seed)
     }
     if (rc)
         fprintf(stderr, "%s\n", err.text);
+    /* Until it has recovered: a store that is sick then ends the program, and a supervisor starts it
+     * again; that is not played here. */
+    sim_run_for(d->sim, 200);
     return rc == 0;
 }
 
