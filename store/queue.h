@@ -109,7 +109,15 @@ struct queue_totals {
 int queue_totals(struct store *s, struct queue_totals *out, struct err *err);
 
 /* Verbs of the operator, in chunks. */
-enum queue_verb { QUEUE_RETRY, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_DELETE, QUEUE_VERB_COUNT };
+enum queue_verb {
+    QUEUE_RETRY,
+    QUEUE_HOLD,
+    QUEUE_RELEASE,
+    QUEUE_DELETE,
+    QUEUE_CONFIRM, /* UNCONFIRMED: it was delivered, somebody found out */
+    QUEUE_RESEND,  /* UNCONFIRMED: it was not, or twice is better than never */
+    QUEUE_VERB_COUNT
+};
 const char *queue_verb_name(enum queue_verb v);
 
 struct queue_bulk {

@@ -15,7 +15,8 @@
 
 const char *queue_verb_name(enum queue_verb v)
 {
-    static const char *const names[] = {"retry", "hold", "release", "delete"};
+    static const char *const names[] = {"retry",  "hold",    "release",
+                                        "delete", "confirm", "resend"};
 
     _Static_assert(ARRAY_LEN(names) == QUEUE_VERB_COUNT, "a name per verb");
     return (unsigned)v < QUEUE_VERB_COUNT ? names[v] : "?";
@@ -34,6 +35,8 @@ static bool verb_goes(enum queue_verb verb, enum rcpt_state from, enum rcpt_stat
     case QUEUE_RETRY: *to = RCPT_QUEUED; return from == RCPT_QUEUED;
     case QUEUE_HOLD: *to = RCPT_HELD; break;
     case QUEUE_RELEASE: *to = RCPT_QUEUED; return from == RCPT_HELD;
+    case QUEUE_CONFIRM: *to = RCPT_DELIVERED; return from == RCPT_UNCONFIRMED;
+    case QUEUE_RESEND: *to = RCPT_QUEUED; return from == RCPT_UNCONFIRMED;
     default: *to = RCPT_DELETED; break;
     }
     return from != RCPT_ACTIVE && rcpt_state_may_go(from, *to);
@@ -114,9 +117,29 @@ static const char *const changes[] = {
     [QUEUE_RELEASE] = "UPDATE recipient SET job=?2, state=0, next=?3, note='' WHERE id=?1",
     [QUEUE_DELETE] =
         "UPDATE recipient SET job=?2, state=7, next=0, note=?4, finished=?5 WHERE id=?1",
+    [QUEUE_CONFIRM] =
+        "UPDATE recipient SET job=?2, state=4, next=0, note=?4, finished=?5 WHERE id=?1",
+    [QUEUE_RESEND] = "UPDATE recipient SET job=?2, state=0, next=?3 WHERE id=?1",
 };
 _Static_assert(ARRAY_LEN(changes) == QUEUE_VERB_COUNT, "one statement per verb");
-_Static_assert(RCPT_HELD == 2 && RCPT_QUEUED == 0 && RCPT_DELETED == 7, "as written above");
+_Static_assert(RCPT_HELD == 2 && RCPT_QUEUED == 0 && RCPT_DELETED == 7 && RCPT_DELIVERED == 4,
+               "as written above");
+
+/* What a verb writes: when it may be tried next, a note, when it ended. */
+static bool writes_next(enum queue_verb v)
+{
+    return v == QUEUE_RETRY || v == QUEUE_RELEASE || v == QUEUE_RESEND;
+}
+
+static bool writes_end(enum queue_verb v)
+{
+    return v == QUEUE_DELETE || v == QUEUE_CONFIRM;
+}
+
+static bool writes_note(enum queue_verb v)
+{
+    return v == QUEUE_HOLD || writes_end(v);
+}
 
 static int change(struct store *s, const struct queue_bulk *b, const struct target *t,
                   enum rcpt_state to, int64_t next, const char *note, struct err *err)
@@ -129,11 +152,11 @@ static int change(struct store *s, const struct queue_bulk *b, const struct targ
         return -(int)E_IO;
     bind_i(st, 1, t->id);
     bind_i(st, 2, b->job_id);
-    if (b->verb == QUEUE_RETRY || b->verb == QUEUE_RELEASE)
+    if (writes_next(b->verb))
         bind_i(st, 3, next);
-    if (b->verb == QUEUE_HOLD || b->verb == QUEUE_DELETE)
+    if (writes_note(b->verb))
         bind_z(st, 4, note);
-    if (b->verb == QUEUE_DELETE)
+    if (writes_end(b->verb))
         bind_i(st, 5, b->now_wall_ms > 0 ? b->now_wall_ms : 1);
     rc = store_run(s, st, err, queue_verb_name(b->verb));
     if (!rc && rcpt_state_is_final(to))
@@ -147,7 +170,7 @@ static int change(struct store *s, const struct queue_bulk *b, const struct targ
 static void make_note(const struct queue_bulk *b, char *out, size_t size)
 {
     out[0] = '\0';
-    if (b->verb != QUEUE_HOLD && b->verb != QUEUE_DELETE)
+    if (!writes_note(b->verb))
         return;
     snprintf(out, size, "%s%s%s%s", b->reason ? b->reason : "", b->who && b->who[0] ? " (" : "",
              b->who ? b->who : "", b->who && b->who[0] ? ")" : "");
@@ -172,7 +195,7 @@ static int act(struct store *s, struct queue_bulk *b, const struct target *t,
     b->changed++;
     if (b->is_dry_run)
         return 0;
-    if ((b->verb == QUEUE_RETRY || b->verb == QUEUE_RELEASE) && next > b->now_wall_ms)
+    if (writes_next(b->verb) && next > b->now_wall_ms)
         next = b->now_wall_ms;
     if (rcpt_state_is_final(to))
         next = 0;

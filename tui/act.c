@@ -172,6 +172,12 @@ static void open_dialog(struct app *a, enum ctl_verb verb, const struct target *
     str_copy(str_of(t->filter), ask->request.filter, sizeof(ask->request.filter));
 }
 
+/* What cannot be taken back, or may reach somebody twice. */
+static bool asks_always(enum ctl_verb verb)
+{
+    return verb == CTL_DELETE || verb == CTL_CONFIRM || verb == CTL_RESEND;
+}
+
 void act_begin(struct app *a, enum ctl_verb verb, bool is_all)
 {
     struct target t;
@@ -184,7 +190,7 @@ void act_begin(struct app *a, enum ctl_verb verb, bool is_all)
         app_note(a, true, "The last act is still under way.");
     } else if (!target_of(a, is_all, &t)) {
         app_note(a, true, "There is no row to %s.", ctl_verb_name(verb));
-    } else if (t.is_many || verb == CTL_DELETE) {
+    } else if (t.is_many || asks_always(verb)) {
         open_dialog(a, verb, &t);
     } else {
         act_send(a, verb, t.filter);
@@ -209,6 +215,8 @@ static const char *done_word(enum ctl_verb v)
     case CTL_HOLD: return "held";
     case CTL_RELEASE: return "released";
     case CTL_DELETE: return "deleted";
+    case CTL_CONFIRM: return "counted as delivered";
+    case CTL_RESEND: return "to be sent again";
     default: return "changed";
     }
 }

@@ -291,6 +291,8 @@ static bool act_command(struct app *a, enum cmd cmd)
     case CMD_HOLD: act_begin(a, CTL_HOLD, false); return true;
     case CMD_RELEASE: act_begin(a, CTL_RELEASE, false); return true;
     case CMD_DELETE: act_begin(a, CTL_DELETE, false); return true;
+    case CMD_CONFIRM: act_begin(a, CTL_CONFIRM, false); return true;
+    case CMD_RESEND: act_begin(a, CTL_RESEND, false); return true;
     default: return false;
     }
 }

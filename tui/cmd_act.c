@@ -16,7 +16,7 @@
 
 static enum ctl_verb verb_of(const char *name)
 {
-    for (int v = CTL_RETRY; v <= CTL_DELETE; v++)
+    for (int v = CTL_RETRY; v <= CTL_RESEND; v++)
         if (strcmp(ctl_verb_name((enum ctl_verb)v), name) == 0)
             return (enum ctl_verb)v;
     return CTL_VERB_COUNT;
@@ -57,6 +57,8 @@ static const char *effect(enum ctl_verb v)
     case CTL_RETRY: return "They are tried again now.";
     case CTL_HOLD: return "They stay in the queue and are not tried until they are released.";
     case CTL_RELEASE: return "They are tried again.";
+    case CTL_CONFIRM: return "They count as delivered, and are not sent again.";
+    case CTL_RESEND: return "They are sent again: who got them already gets them twice.";
     default: return "They are taken out of the queue for good; nobody is told.";
     }
 }

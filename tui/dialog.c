@@ -81,6 +81,8 @@ static const char *verb_title(enum ctl_verb v)
     case CTL_DELETE: return "DELETE";
     case CTL_HOLD: return "HOLD";
     case CTL_RELEASE: return "RELEASE";
+    case CTL_CONFIRM: return "CONFIRM DELIVERED";
+    case CTL_RESEND: return "SEND AGAIN";
     default: return "RETRY NOW";
     }
 }
@@ -91,6 +93,8 @@ static const char *verb_effect(enum ctl_verb v)
     case CTL_DELETE: return "Not delivered, and the senders are not told.";
     case CTL_HOLD: return "Not tried until they are released (u).";
     case CTL_RELEASE: return "Tried as soon as their turn comes.";
+    case CTL_CONFIRM: return "Unconfirmed mail counts as delivered.";
+    case CTL_RESEND: return "Unconfirmed mail goes again, maybe twice.";
     default: return "Tried now, within the limits of each destination.";
     }
 }

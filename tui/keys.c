@@ -10,6 +10,8 @@ static const struct key_def table[] = {
     {CMD_HOLD, IN_QUEUE | IN_DETAIL, {'h'}, "hold", "hold", "stop trying and keep the mail, until it is released", true, false},
     {CMD_RELEASE, IN_QUEUE | IN_DETAIL, {'u'}, "release", "release", "let held mail go on", true, false},
     {CMD_DELETE, IN_QUEUE | IN_DETAIL, {'d'}, "delete", "delete", "delete without telling the sender; asks first", true, true},
+    {CMD_CONFIRM, IN_QUEUE | IN_DETAIL, {'c'}, "confirm delivered", NULL, "unconfirmed mail arrived after all: count it as delivered; asks first", true, true},
+    {CMD_RESEND, IN_QUEUE | IN_DETAIL, {'s'}, "send again", NULL, "unconfirmed mail did not arrive: send it again; asks first", true, true},
     {CMD_MARK, IN_QUEUE, {' '}, "mark", "mark", "mark the row and go down; acts then take the marked ones", false, false},
     {CMD_MARK_ALL, IN_QUEUE, {'*'}, "mark all", NULL, "mark all rows that are loaded", false, false},
     {CMD_UNMARK_ALL, IN_QUEUE, {'U'}, "unmark all", NULL, "take all marks away", false, false},

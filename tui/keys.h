@@ -80,6 +80,8 @@ enum cmd {
     CMD_HOLD,
     CMD_RELEASE,
     CMD_DELETE,
+    CMD_CONFIRM,
+    CMD_RESEND,
     /* see */
     CMD_GROUP,
     CMD_LOG_OF,

@@ -24,6 +24,8 @@ const struct verb cli_verbs[] = {
     {"hold", ACT_USAGE, "keep in the queue, do not try", ACT_MORE, cmd_act},
     {"release", ACT_USAGE, "end a hold", ACT_MORE, cmd_act},
     {"delete", ACT_USAGE, "take out of the queue; nobody is told", ACT_MORE, cmd_act},
+    {"confirm", ACT_USAGE, "unconfirmed mail arrived: count it as delivered", ACT_MORE, cmd_act},
+    {"resend", ACT_USAGE, "unconfirmed mail did not arrive: send it again", ACT_MORE, cmd_act},
     {"jobs", "[stop N] [--json]", "bulk acts: progress, who, how many", "", cmd_jobs},
     {"log", "[FILTER...] [--since T] [--until T] [-n N] [-f] [--postfix] [--json]",
      "the delivery log",

@@ -18,7 +18,8 @@
 
 enum ctl_verb {
     CTL_STATUS,
-    CTL_RETRY, CTL_HOLD, CTL_RELEASE, CTL_DELETE, /* start a job (dry_run: only count) */
+    /* start a job (dry_run: only count) */
+    CTL_RETRY, CTL_HOLD, CTL_RELEASE, CTL_DELETE, CTL_CONFIRM, CTL_RESEND,
     CTL_JOB,      /* one job's progress */
     CTL_JOBS,     /* the latest jobs */
     CTL_STOP_JOB,

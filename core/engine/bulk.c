@@ -43,6 +43,8 @@ static enum queue_verb verb_of(enum ctl_verb v)
     case CTL_HOLD: return QUEUE_HOLD;
     case CTL_RELEASE: return QUEUE_RELEASE;
     case CTL_DELETE: return QUEUE_DELETE;
+    case CTL_CONFIRM: return QUEUE_CONFIRM;
+    case CTL_RESEND: return QUEUE_RESEND;
     default: return QUEUE_RETRY;
     }
 }

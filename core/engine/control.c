@@ -231,7 +231,9 @@ static void handle(struct client *c, const struct ctl_request *q)
     case CTL_RETRY:
     case CTL_HOLD:
     case CTL_RELEASE:
-    case CTL_DELETE: start_act(c, q); break;
+    case CTL_DELETE:
+    case CTL_CONFIRM:
+    case CTL_RESEND: start_act(c, q); break;
     case CTL_JOB:
     case CTL_STOP_JOB: tell_job(c, q); break;
     case CTL_JOBS: tell_jobs(c); break;
