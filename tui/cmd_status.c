@@ -86,10 +86,13 @@ static void print_status(const struct ctl_status *s)
     line(&b, "delivers", s->delivery);
     line(&b, "resolver", s->dns);
     line(&b, "store", s->store);
-    if (s->lab_special_use || s->lab_loopback_targets)
-        buf_printf(&b, "%-12s%s%s\n", "LAB",
+    if (s->lab_special_use || s->lab_loopback_targets || s->lab_ca_file)
+        buf_printf(&b, "%-12s%s%s%s\n", "LAB",
                    s->lab_special_use ? " special-use domains allowed" : "",
-                   s->lab_loopback_targets ? " loopback targets allowed" : "");
+                   s->lab_loopback_targets ? " loopback targets allowed" : "",
+                   s->lab_ca_file ? " certificates of a test authority trusted" : "");
+    for (size_t i = 0; i < s->alarms_n; i++)
+        line(&b, "ALARM", s->alarms[i]);
     put_counts(&b, s->by_state, s->deferred);
     put_queue(&b, s->messages, s->bytes,
               s->oldest_wall_ms ? s->now_wall_ms - s->oldest_wall_ms : -1);

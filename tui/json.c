@@ -241,6 +241,11 @@ json_t *json_of_status(const struct ctl_status *s)
     json_put_text(o, "store", s->store);
     json_put_bool(o, "lab_special_use", s->lab_special_use);
     json_put_bool(o, "lab_loopback_targets", s->lab_loopback_targets);
+    json_put_bool(o, "lab_ca_file", s->lab_ca_file);
+    json_t *alarms = json_array();
+    for (size_t i = 0; i < s->alarms_n; i++)
+        json_array_append_new(alarms, json_string(s->alarms[i]));
+    json_put(o, "alarms", alarms);
     return o;
 }
 

@@ -169,6 +169,7 @@ static const struct field status_fields[] = {
     F(STATUS, store, "store", FIELD_TEXT),
     F(STATUS, lab_special_use, "lab_special_use", FIELD_BOOL),
     F(STATUS, lab_loopback_targets, "lab_loopback_targets", FIELD_BOOL),
+    F(STATUS, lab_ca_file, "lab_ca_file", FIELD_BOOL),
     F_END,
 };
 
@@ -238,11 +239,21 @@ static json_t *write_jobs(const struct ctl_reply *r)
     return jobs;
 }
 
+static json_t *write_status(const struct ctl_status *st)
+{
+    json_t *o = fields_write(status_fields, st);
+    json_t *alarms = json_array();
+    for (size_t i = 0; i < st->alarms_n; i++)
+        json_array_append_new(alarms, json_string(st->alarms[i]));
+    json_object_set_new_nocheck(o, "alarms", alarms);
+    return o;
+}
+
 void ctl_reply_write(const struct ctl_reply *r, struct buf *out)
 {
     json_t *o = versioned(fields_write(reply_fields, r));
     if (r->kind == CTL_REPLY_STATUS)
-        json_object_set_new_nocheck(o, "status", fields_write(status_fields, &r->status));
+        json_object_set_new_nocheck(o, "status", write_status(&r->status));
     else if (r->kind == CTL_REPLY_JOB)
         json_object_set_new_nocheck(o, "job", fields_write(job_fields, &r->job));
     else if (r->kind == CTL_REPLY_JOBS)
@@ -309,6 +320,24 @@ static int read_jobs(json_t *a, struct ctl_reply *r, struct err *err)
     return rc;
 }
 
+/* An engine that is older says nothing of alarms. */
+static int read_status(json_t *o, struct ctl_status *st, struct err *err)
+{
+    int rc = fields_read(status_fields, o, false, NULL, st, err);
+    json_t *alarms = json_object_get(o, "alarms");
+    if (rc < 0 || !alarms)
+        return rc;
+    if (!json_is_array(alarms) || json_array_size(alarms) > CTL_ALARMS_MAX)
+        return err_set(err, E_LIMIT, "\"alarms\" must be a list of at most %d", CTL_ALARMS_MAX);
+    for (size_t i = 0; i < json_array_size(alarms); i++) {
+        const char *text = json_string_value(json_array_get(alarms, i));
+        if (!text)
+            return err_set(err, E_SYNTAX, "\"alarms\" must hold texts");
+        str_copy(str_of(text), st->alarms[st->alarms_n++], CTL_ALARM_MAX);
+    }
+    return rc;
+}
+
 static int read_content(json_t *o, struct ctl_reply *r, struct err *err)
 {
     const char *key = r->kind == CTL_REPLY_STATUS ? "status"
@@ -321,7 +350,7 @@ static int read_content(json_t *o, struct ctl_reply *r, struct err *err)
         return rc;
     json_t *v = json_object_get(o, key);
     if (r->kind == CTL_REPLY_STATUS)
-        return fields_read(status_fields, v, false, NULL, &r->status, err);
+        return read_status(v, &r->status, err);
     if (r->kind == CTL_REPLY_JOB)
         return fields_read(job_fields, v, false, NULL, &r->job, err);
     return read_jobs(v, r, err);

@@ -15,6 +15,8 @@
 #define CTL_VERSION   1
 #define CTL_LINE_MAX  (64u * 1024)
 #define CTL_JOBS_MAX  50
+#define CTL_ALARMS_MAX 8
+#define CTL_ALARM_MAX  1200
 
 enum ctl_verb {
     CTL_STATUS,
@@ -59,7 +61,9 @@ struct ctl_status {
     uint64_t store_waiting;
     int64_t commit_max_ms;
     char listen[300], dns[200], delivery[300], store[300]; /* one line each */
-    bool lab_special_use, lab_loopback_targets;
+    bool lab_special_use, lab_loopback_targets, lab_ca_file;
+    char alarms[CTL_ALARMS_MAX][CTL_ALARM_MAX]; /* one or two sentences each: what must be mended */
+    size_t alarms_n;
 };
 
 enum ctl_job_state { CTL_JOB_RUNNING, CTL_JOB_DONE, CTL_JOB_STOPPED, CTL_JOB_FAILED };

@@ -5,6 +5,7 @@
 #include "core/base/text.h"
 #include "core/engine/bulk.h"
 #include "core/engine/intake.h"
+#include "core/engine/relay.h"
 #include "core/engine/schedule.h"
 #include "core/engine/submit.h"
 
@@ -71,7 +72,7 @@ static void describe(const struct engine *e, struct ctl_status *st)
     str_copy(str_of(e->io->ops->servers(e->io)), st->dns, sizeof st->dns);
     if (c->relay >= 0)
         snprintf(st->delivery, sizeof st->delivery, "relay %.80s (%s), tls %s",
-                 c->relays[c->relay].name, endpoint_text(&c->relays[c->relay].host, text),
+                 c->relays[c->relay].name, endpoint_text(&c->relays[c->relay].hosts[0], text),
                  tls_level_name(c->relays[c->relay].tls));
     else
         snprintf(st->delivery, sizeof st->delivery, "direct to port %u, tls %s", c->port,
@@ -79,6 +80,8 @@ static void describe(const struct engine *e, struct ctl_status *st)
     str_copy(str_of(c->store_path), st->store, sizeof st->store);
     st->lab_special_use = c->lab_special_use;
     st->lab_loopback_targets = c->lab_loopback_targets;
+    st->lab_ca_file = c->lab_ca_file != NULL;
+    relay_alarms(e, st);
 }
 
 static void fill_rates(struct engine *e, struct ctl_status *st)

@@ -3,29 +3,32 @@
 #include "core/base/alloc.h"
 #include "core/engine/outbound.h"
 #include "core/engine/record.h"
+#include "core/engine/relay.h"
 #include "core/engine/schedule.h"
 
 /* A resolution is used again for that long at most; the resolver's cache knows the true TTL. */
 #define FRESH_MAX_MS    (60 * SECOND_MS)
 #define FORGET_AFTER_MS (10 * MINUTE_MS)
 
-static void domain_key(const char *name, int relay, char out[ADDR_DOMAIN_MAX + 24])
+#define KEY_MAX (ADDR_DOMAIN_MAX + 80)
+
+/* By the relay's name, which means the same after a reload. */
+static void domain_key(const char *name, const char *relay, char out[KEY_MAX])
 {
-    if (relay < 0)
-        snprintf(out, ADDR_DOMAIN_MAX + 24, "%s", name);
-    else
-        snprintf(out, ADDR_DOMAIN_MAX + 24, "relay %d/%s", relay, name);
+    snprintf(out, KEY_MAX, relay[0] ? "%s relay %s" : "%s", name, relay);
 }
 
 struct domain *domain_get(struct schedule *s, const char *name, int relay)
 {
-    char key[ADDR_DOMAIN_MAX + 24];
-    domain_key(name, relay, key);
+    char key[KEY_MAX];
+    const char *relay_name = relay < 0 ? "" : s->engine->conf->relays[relay].name;
+    domain_key(name, relay_name, key);
     struct domain *d = map_get(&s->domains, str_of(key));
     if (!d) {
         d = xnew(struct domain);
         str_copy(str_of(name), d->name, sizeof d->name);
         d->relay = relay;
+        str_copy(str_of(relay_name), d->relay_name, sizeof d->relay_name);
         d->schedule = s;
         list_init(&d->waiting);
         map_put(&s->domains, str_of(key), d);
@@ -37,8 +40,8 @@ struct domain *domain_get(struct schedule *s, const char *name, int relay)
 void domain_free(struct domain *d)
 {
     struct schedule *s = d->schedule;
-    char key[ADDR_DOMAIN_MAX + 24];
-    domain_key(d->name, d->relay, key);
+    char key[KEY_MAX];
+    domain_key(d->name, d->relay_name, key);
     map_remove(&s->domains, str_of(key));
     if (d->query)
         s->engine->io->ops->cancel(d->query);
@@ -84,8 +87,11 @@ void site_free(struct site *site)
 static void fail_waiting(struct domain *d, const struct outcome *o)
 {
     struct list *l;
-    while ((l = list_pop_front(&d->waiting)))
-        record_outcome(d->schedule->engine, list_entry(l, struct delivery, link), o);
+    while ((l = list_pop_front(&d->waiting))) {
+        struct delivery *one = list_entry(l, struct delivery, link);
+        if (!relay_takes_over(d->schedule->engine, one, o))
+            record_outcome(d->schedule->engine, one, o);
+    }
 }
 
 static void resolved(struct domain *d, const char *site_name, int64_t fresh_ms)
@@ -102,7 +108,7 @@ static void resolved(struct domain *d, const char *site_name, int64_t fresh_ms)
         schedule_place(s, list_entry(l, struct delivery, link));
 }
 
-/* One host that needs no MX look-up: a relay, or an address literal. */
+/* Hosts that need no MX look-up: a relay's, or an address literal. */
 static void resolve_fixed(struct domain *d)
 {
     struct ip ip;
@@ -112,10 +118,12 @@ static void resolve_fixed(struct domain *d)
         return;
     }
     memset(&d->route, 0, sizeof d->route);
-    d->route.n = 1;
-    struct route_host *h = &d->route.hosts[0];
     const struct relay_conf *r = &d->schedule->engine->conf->relays[d->relay];
-    str_copy(str_of(r->host.host), h->name, sizeof h->name);
+    for (size_t i = 0; i < r->hosts_n; i++) {
+        struct route_host *h = &d->route.hosts[d->route.n++];
+        str_copy(str_of(r->hosts[i].host), h->name, sizeof h->name);
+        h->preference = (uint16_t)i; /* their order is the operator's: never shuffled */
+    }
     char name[ADDR_DOMAIN_MAX + 1];
     snprintf(name, sizeof name, "relay %.100s", r->name);
     resolved(d, name, FRESH_MAX_MS);

@@ -8,6 +8,7 @@
 #include "core/engine/intake.h"
 #include "core/engine/outbound.h"
 #include "core/engine/record.h"
+#include "core/engine/relay.h"
 #include "core/engine/schedule.h"
 #include "core/engine/submit.h"
 #include "store/queue.h"
@@ -199,6 +200,7 @@ struct engine *engine_new(const struct conf *conf, struct io *io, const struct l
     e->intake = intake_new(e);
     e->control = control_new(e);
     e->bulk = bulk_new(e);
+    e->relays = relays_new(e);
     return e;
 }
 
@@ -277,6 +279,7 @@ void engine_reload(struct engine *e, const struct conf *conf, const char **note)
     if (strcmp(old->store_path, conf->store_path) != 0)
         *note = "store.path changed: that needs a restart";
     e->conf = conf;
+    relays_reload(e->relays);
     schedule_reload(e->schedule);
     log_notice(e->log, "engine", "configuration read again%s%s", (*note)[0] ? ": " : "", *note);
 }
@@ -303,6 +306,7 @@ void engine_free(struct engine *e)
     free_jobs(e);
     bulk_free(e->bulk);
     schedule_free(e->schedule);
+    relays_free(e->relays);
     e->io->ops->timer_free(e->probe);
     e->io->ops->timer_free(e->chores);
     if (e->grace)

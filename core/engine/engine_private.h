@@ -23,6 +23,7 @@ struct intake;
 struct schedule;
 struct control;
 struct bulk;
+struct relays;
 
 struct engine {
     const struct conf *conf; /* borrowed */
@@ -49,6 +50,7 @@ struct engine {
     struct schedule *schedule; /* own */
     struct control *control;   /* own */
     struct bulk *bulk;         /* own */
+    struct relays *relays;     /* own */
     struct list store_jobs;    /* jobs in the store's hands, see submit.h */
     struct list unsettled;     /* outcomes that a sick store did not take */
     struct io_timer *probe;    /* while the store is sick */

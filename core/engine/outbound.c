@@ -5,6 +5,7 @@
 #include "core/base/alloc.h"
 #include "core/engine/outbound_private.h"
 #include "core/engine/record.h"
+#include "core/engine/relay.h"
 
 /* Connections that got a greeting, in one try: a large MX set must not be many times five minutes. */
 #define SESSIONS_MAX 3u
@@ -55,6 +56,10 @@ void outbound_hang_up(struct outbound *o, bool flush)
     o->conn = NULL;
     smtp_client_free(o->client);
     o->client = NULL;
+    if (o->secret)
+        explicit_bzero(o->secret, strlen(o->secret));
+    free(o->secret);
+    o->secret = NULL;
     io->timer_stop(o->timer);
 }
 
@@ -106,7 +111,8 @@ static void give_up(struct outbound *o)
     struct site *site = o->site;
     struct outcome last = o->last;
     o->first = NULL;
-    record_outcome(e, d, &last);
+    if (!relay_takes_over(e, d, &last))
+        record_outcome(e, d, &last);
     outbound_hang_up(o, true);
     if (last.class == OUTCOME_DEFERRED)
         schedule_site_failed(site, &last);
@@ -140,13 +146,10 @@ static void open_target(struct outbound *o)
 {
     struct engine *e = outbound_engine(o);
     const struct target *t = &o->targets.t[o->target];
-    uint16_t port = e->conf->port;
-    if (o->relay >= 0)
-        port = e->conf->relays[o->relay].host.port;
     ip_text(&t->ip, o->ip);
     o->phase = OUTBOUND_CONNECT;
     o->connect_mono_ms = io_mono_ms(e->io);
-    o->conn = e->io->ops->connect(e->io, &t->ip, port, NULL, &outbound_handlers, o);
+    o->conn = e->io->ops->connect(e->io, &t->ip, outbound_port(o), NULL, &outbound_handlers, o);
     outbound_timer(o, e->conf->connect_timeout_ms);
 }
 
@@ -186,9 +189,15 @@ static void next_host(struct outbound *o)
 
 void outbound_next_target(struct outbound *o, const struct outcome *why)
 {
-    set_last(o, why);
+    struct outcome last = *why;
+    o->is_refused = o->via && relay_judge(outbound_engine(o), o->via, &last);
+    set_last(o, &last);
     outbound_hang_up(o, false);
     list_remove(&o->idle_link);
+    if (o->is_refused) {
+        give_up(o);
+        return;
+    }
     o->target++;
     if (o->target < o->targets.n && o->sessions < SESSIONS_MAX)
         connect_target(o);
@@ -224,7 +233,7 @@ static void have_addresses(struct outbound *o)
             o->a->status == DNS_TEMP || o->a->status == DNS_BAD ? o->a : o->aaaa;
         outcome_from_answer(&why, bad, bad == o->a ? "A" : "AAAA", name);
         /* The relay is our own configuration: its name may be mended, the mail is not to blame. */
-        if (why.class == OUTCOME_FAILED && o->relay >= 0)
+        if (why.class == OUTCOME_FAILED && o->via)
             why.class = OUTCOME_DEFERRED;
     }
     str_copy(str_of(name), why.host, sizeof why.host);
@@ -264,11 +273,10 @@ static void got_aaaa(void *arg, const struct dns_answer *a)
 /* An address literal, or a relay that is an address: nothing to look up. */
 static bool literal_target(struct outbound *o)
 {
-    struct engine *e = outbound_engine(o);
     struct ip ip = {0};
     struct route unused;
-    if (o->relay >= 0)
-        ip = e->conf->relays[o->relay].host.ip;
+    if (o->via)
+        ip = o->via->hosts[o->host].ip;
     else if (!route_from_literal(o->route.hosts[o->host].name, &unused, &ip))
         return false;
     if (ip.family == 0)
@@ -312,12 +320,16 @@ static void timer_fired(void *arg)
     }
 }
 
+uint16_t outbound_port(const struct outbound *o)
+{
+    return o->via ? o->via->hosts[o->host].port : o->conf->port;
+}
+
 void outbound_note_host(const struct outbound *o, struct outcome *why)
 {
-    struct engine *e = outbound_engine(o);
     str_copy(str_of(o->route.hosts[o->host].name), why->host, sizeof why->host);
     str_copy(str_of(o->ip), why->ip, sizeof why->ip);
-    why->port = o->relay >= 0 ? e->conf->relays[o->relay].host.port : e->conf->port;
+    why->port = outbound_port(o);
 }
 
 void outbound_open(struct site *site, struct delivery *d)
@@ -327,7 +339,8 @@ void outbound_open(struct site *site, struct delivery *d)
     struct outbound *o = xnew(struct outbound);
     o->site = site;
     o->first = d;
-    o->relay = d->domain->relay;
+    o->conf = e->conf;
+    o->via = d->domain->relay >= 0 ? &e->conf->relays[d->domain->relay] : NULL;
     o->tls = schedule_tls_level(s, d);
     o->route = d->domain->route;
     route_shuffle(&o->route, &e->rng);

@@ -24,7 +24,9 @@ struct outbound {
     struct site *site;     /* borrowed: pinned by site.outbounds */
     enum outbound_phase phase;
     enum tls_level tls;
-    int relay;
+    const struct conf *conf;      /* borrowed: as it was when this was opened; a reload may be later */
+    const struct relay_conf *via; /* borrowed: of it; NULL = direct */
+    char *secret;                 /* own: the password or token of the login, or NULL */
     enum tls_step step; /* how TLS is tried with the host in use */
     bool is_step_new;   /* taken in this try: remembered when it works */
     struct route route;
@@ -40,6 +42,7 @@ struct outbound {
     struct body_read *reading; /* borrowed: a piece of the first one's content on its way, or NULL */
     struct outcome failure;    /* why the transaction aboard did not end: the host's fault */
     bool has_failure;
+    bool is_refused;  /* the relay does not let us in: its other hosts would not either */
     bool is_aborting; /* what is aboard goes back to the queue, not to the next host */
     struct outcome last; /* the last host's failure */
     bool has_last;

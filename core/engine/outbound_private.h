@@ -17,6 +17,8 @@ void outbound_hang_up(struct outbound *o, bool flush);
 /* Out of the schedule, memory freed: no delivery may be aboard. */
 void outbound_gone(struct outbound *o);
 void outbound_timer(struct outbound *o, int64_t delay_ms);
+/* Of the host in use. */
+uint16_t outbound_port(const struct outbound *o);
 /* Host, address and port of the target in use, for an outcome. */
 void outbound_note_host(const struct outbound *o, struct outcome *why);
 /* Send QUIT and what belongs to it. */

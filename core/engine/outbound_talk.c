@@ -5,6 +5,7 @@
 #include "core/base/alloc.h"
 #include "core/engine/outbound_private.h"
 #include "core/engine/record.h"
+#include "core/engine/relay.h"
 #include "core/engine/submit.h"
 #include "store/spool.h"
 
@@ -67,6 +68,9 @@ static void board(struct outbound *o)
         return;
     }
     if (smtp_client_uses(o->client) + (o->first ? 1 : 0) >= USES_MAX)
+        return;
+    /* What was configured when this connection was made may not hold any more. */
+    if (o->conf != outbound_engine(o)->conf)
         return;
     struct delivery *d = schedule_take(o->site, o->tls);
     if (!d)
@@ -232,6 +236,8 @@ static void txn_done(struct outbound *o, const struct smtp_client_notice *n)
         o->first = o->second;
         o->second = NULL;
     }
+    if (o->via && !relay_judge(e, o->via, &outcome))
+        relay_works(e, o->via);
     record_outcome(e, d, &outcome);
 }
 
@@ -287,7 +293,11 @@ static bool handle(struct outbound *o, enum smtp_client_event ev,
 {
     switch (ev) {
     case SMTP_CLIENT_WAIT: break;
-    case SMTP_CLIENT_READY: board(o); break;
+    case SMTP_CLIENT_READY:
+        if (o->via && o->via->user)
+            relay_works(outbound_engine(o), o->via);
+        board(o);
+        break;
     case SMTP_CLIENT_START_TLS: start_tls(o); break;
     case SMTP_CLIENT_RCPT: rcpt_settled(n); break;
     case SMTP_CLIENT_NEED_BODY: give_body(o, n->txn->user); break;
@@ -326,7 +336,8 @@ static void settle_phase(struct outbound *o)
     struct engine *e = outbound_engine(o);
     if (o->phase == OUTBOUND_TALK && !o->first && smtp_client_may_begin(o->client)) {
         o->phase = OUTBOUND_IDLE;
-        if (smtp_client_uses(o->client) >= USES_MAX || e->state != ENGINE_RUNNING) {
+        if (smtp_client_uses(o->client) >= USES_MAX || e->state != ENGINE_RUNNING ||
+            o->conf != e->conf) {
             outbound_retire(o);
             return;
         }
@@ -360,17 +371,19 @@ static void pump(struct outbound *o)
 void outbound_talk(struct outbound *o)
 {
     struct engine *e = outbound_engine(o);
-    const struct relay_conf *r = o->relay >= 0 ? &e->conf->relays[o->relay] : NULL;
+    const struct relay_conf *r = o->via;
+    if (r)
+        o->secret = relay_secret(e, r);
     struct smtp_client_conf c = {
-        .helo = e->conf->hostname,
+        .helo = o->conf->hostname,
         .host = o->route.hosts[o->host].name,
         .ip = o->ip,
-        .port = r ? r->host.port : e->conf->port,
+        .port = outbound_port(o),
         .tls = o->step == TLS_STEP_CLEAR ? TLS_LEVEL_NONE : o->tls,
-        .is_implicit_tls = r && r->is_implicit_tls,
+        .is_implicit_tls = r && endpoint_is_implicit_tls(&r->hosts[o->host]),
         .auth = r ? r->auth : AUTH_NONE,
         .user = r ? r->user : NULL,
-        .password = r ? r->password : NULL,
+        .password = o->secret,
         .timeouts = &smtp_timeouts_rfc,
     };
     int64_t now = io_mono_ms(e->io);

@@ -4,6 +4,7 @@
 #include "core/base/alloc.h"
 #include "core/engine/outbound.h"
 #include "core/engine/record.h"
+#include "core/engine/relay.h"
 #include "core/engine/window_fill.h"
 
 /* --- the window's things --- */
@@ -52,8 +53,20 @@ static void into_turn(struct site *site)
         list_push_back(&site->schedule->turn, &site->turn);
 }
 
+/* By the configuration as it is now. */
+static void find_way(struct schedule *s, struct delivery *d)
+{
+    struct domain *old = d->domain;
+    const char *from = d->parcel->reverse_path;
+    d->domain = domain_get(s, old->name, conf_route(s->engine->conf, old->name, from));
+    d->domain->deliveries++;
+    old->deliveries--;
+}
+
 void schedule_place(struct schedule *s, struct delivery *d)
 {
+    if (d->domain->relay == RELAY_GONE)
+        find_way(s, d); /* it was aboard a connection during the reload */
     struct domain *dom = d->domain;
     list_remove(&d->link);
     if (!dom->site || dom->fresh_until_mono_ms <= io_mono_ms(s->engine->io)) {
@@ -89,14 +102,27 @@ struct delivery *schedule_take(struct site *site, enum tls_level level)
 /* --- dispatch --- */
 
 /* Everything ready there waits for another day: the first answer stays visible. */
-static void defer_ready(struct site *site)
+static void defer_ready(struct site *site, const struct outcome *why)
 {
-    struct outcome o = *site->dead_why;
+    struct engine *e = site->schedule->engine;
+    struct outcome o = *why;
     struct list *l;
     o.is_suspended = true;
     list_remove(&site->turn);
-    while ((l = list_pop_front(&site->ready)))
-        record_outcome(site->schedule->engine, list_entry(l, struct delivery, link), &o);
+    while ((l = list_pop_front(&site->ready))) {
+        struct delivery *d = list_entry(l, struct delivery, link);
+        if (!relay_takes_over(e, d, &o))
+            record_outcome(e, d, &o);
+    }
+}
+
+/* Why nothing that is ready there may go now, or NULL. */
+static const struct outcome *site_trouble(struct site *site)
+{
+    struct engine *e = site->schedule->engine;
+    if (site->dead_why && window_limit(&site->window, io_mono_ms(e->io)) == 0)
+        return site->dead_why;
+    return relay_trouble(e, list_entry(site->ready.next, struct delivery, link)->domain->relay);
 }
 
 void schedule_site_failed(struct site *site, const struct outcome *o)
@@ -112,7 +138,7 @@ void schedule_site_failed(struct site *site, const struct outcome *o)
         return;
     log_info(e->log, "schedule", "site %s is not tried for %lld s", site->name,
              (long long)(dead_for / 1000));
-    defer_ready(site);
+    defer_ready(site, site->dead_why);
 }
 
 static struct outbound *idle_with(struct site *site, enum tls_level level)
@@ -148,7 +174,8 @@ static enum started start_one(struct site *site)
     enum tls_level level = schedule_tls_level(s, d);
     struct outbound *idle = idle_with(site, level);
     if (!idle) {
-        if (site->outbounds >= window_limit(&site->window, io_mono_ms(s->engine->io))) {
+        unsigned limit = window_limit(&site->window, io_mono_ms(s->engine->io));
+        if (site->outbounds >= relay_connections(s->engine, d->domain->relay, limit)) {
             if (list_empty(&site->idle))
                 return NO_SITE_ROOM;
             /* The only free connection is of another level. */
@@ -159,6 +186,8 @@ static enum started start_one(struct site *site)
             make_room(s);
             return NO_ROOM;
         }
+        if (!relay_prepare(s->engine, d->domain->relay))
+            return NO_SITE_ROOM;
     }
     list_remove(&d->link);
     if (list_empty(&site->ready))
@@ -180,8 +209,9 @@ static void dispatch(struct schedule *s)
     list_init(&blocked);
     while (engine_delivers(s->engine) && !list_empty(&s->turn)) {
         struct site *site = list_entry(s->turn.next, struct site, turn);
-        if (site->dead_why && window_limit(&site->window, io_mono_ms(s->engine->io)) == 0) {
-            defer_ready(site);
+        const struct outcome *trouble = site_trouble(site);
+        if (trouble) {
+            defer_ready(site, trouble);
             continue;
         }
         enum started r = start_one(site);
@@ -314,21 +344,23 @@ void schedule_reload(struct schedule *s)
         struct domain *d = value;
         move_list(&d->waiting, &all);
         d->fresh_until_mono_ms = 0;
+        if (d->relay_name[0]) {
+            int relay = conf_relay_by_name(s->engine->conf, d->relay_name);
+            d->relay = relay < 0 ? RELAY_GONE : relay;
+        }
     }
     for (at = 0; map_next(&s->sites, &at, &key, &value);) {
         struct site *site = value;
         move_list(&site->ready, &all);
         list_remove(&site->turn);
     }
+    /* Those that idle were made by the old configuration. */
+    list_for_each_safe(o, &s->outbounds)
+        outbound_retire(list_entry(o, struct outbound, link));
     struct list *l;
     while ((l = list_pop_front(&all))) {
         struct delivery *d = list_entry(l, struct delivery, link);
-        const struct conf *c = s->engine->conf;
-        char name[ADDR_DOMAIN_MAX + 1];
-        str_copy(str_of(d->domain->name), name, sizeof name);
-        d->domain->deliveries--;
-        d->domain = domain_get(s, name, conf_route(c, name, d->parcel->reverse_path));
-        d->domain->deliveries++;
+        find_way(s, d);
         schedule_place(s, d);
     }
 }

@@ -18,10 +18,13 @@
 #include "core/mail/window.h"
 #include "store/queue.h"
 
+#define RELAY_GONE (-2)
+
 /* A destination: a domain, direct or by a relay. */
 struct domain {
     char name[ADDR_DOMAIN_MAX + 1];
-    int relay; /* index into conf.relays, -1 = direct */
+    int relay; /* index into conf.relays, -1 = direct, RELAY_GONE = not in the configuration now */
+    char relay_name[64]; /* "" = direct */
     struct route route;
     struct site *site;      /* NULL until resolved */
     int64_t fresh_until_mono_ms;

@@ -44,6 +44,7 @@ void conf_init(struct conf *c, const struct conf_defaults *d)
         .keep_ms = 7 * DAY_MS,
         .log_keep_ms = 90 * DAY_MS,
         .relay = -1,
+        .fallback_relay = -1,
         .port = 25,
         .tls = TLS_LEVEL_OPPORTUNISTIC,
         .connections = 100,
@@ -115,14 +116,26 @@ static void values_done(struct conf *c)
     c->values_n = 0;
 }
 
+static void secret_done(char *secret)
+{
+    if (secret)
+        explicit_bzero(secret, strlen(secret));
+    free(secret);
+}
+
 static void relay_done(struct relay_conf *r)
 {
     free(r->name);
     free(r->user);
     free(r->password_file);
-    if (r->password)
-        explicit_bzero(r->password, strlen(r->password));
-    free(r->password);
+    secret_done(r->password);
+    free(r->token_file);
+    free(r->token_url);
+    free(r->client_id);
+    free(r->client_secret_file);
+    secret_done(r->client_secret);
+    free(r->refresh_token_file);
+    secret_done(r->refresh_token);
 }
 
 void conf_done(struct conf *c)
@@ -134,8 +147,12 @@ void conf_done(struct conf *c)
         free(c->routes[i].match);
     for (size_t i = 0; i < c->destinations_n; i++)
         free(c->destinations[i].match);
+    for (size_t i = 0; i < c->froms_n; i++)
+        free(c->froms[i].match);
     free(c->routes);
     free(c->destinations);
+    free(c->froms);
+    free(c->lab_ca_file);
     free(c->store_path);
     free(c->path);
     *c = (struct conf){0};
@@ -147,6 +164,7 @@ size_t conf_instances(const struct conf *c, enum conf_section section)
     case SECTION_RELAY: return c->relays_n;
     case SECTION_ROUTE: return c->routes_n;
     case SECTION_DESTINATION: return c->destinations_n;
+    case SECTION_FROM: return c->froms_n;
     default: return 1;
     }
 }
@@ -157,6 +175,7 @@ const char *conf_instance_name(const struct conf *c, enum conf_section section, 
     case SECTION_RELAY: return c->relays[instance].name;
     case SECTION_ROUTE: return c->routes[instance].match;
     case SECTION_DESTINATION: return c->destinations[instance].match;
+    case SECTION_FROM: return c->froms[instance].match;
     default: return NULL;
     }
 }
@@ -169,6 +188,7 @@ void *conf_field(const struct conf *c, const struct conf_key *k, size_t instance
     case SECTION_RELAY: base = &c->relays[instance]; break;
     case SECTION_ROUTE: base = &c->routes[instance]; break;
     case SECTION_DESTINATION: base = &c->destinations[instance]; break;
+    case SECTION_FROM: base = &c->froms[instance]; break;
     default: break;
     }
     return (char *)(uintptr_t)base + k->offset;
@@ -252,6 +272,27 @@ int conf_route(const struct conf *c, const char *domain, const char *reverse_pat
     if (!r)
         r = find_route(c, "", domain);
     return r ? r->relay : c->relay;
+}
+
+const struct from_conf *conf_from(const struct conf *c, const char *domain)
+{
+    const struct from_conf *any = NULL;
+
+    for (size_t i = 0; i < c->froms_n; i++) {
+        if (strcasecmp(c->froms[i].match, domain) == 0)
+            return &c->froms[i];
+        if (strcmp(c->froms[i].match, "*") == 0)
+            any = &c->froms[i];
+    }
+    return any;
+}
+
+int conf_relay_by_name(const struct conf *c, const char *name)
+{
+    for (size_t i = 0; i < c->relays_n; i++)
+        if (strcmp(c->relays[i].name, name) == 0)
+            return (int)i;
+    return -1;
 }
 
 const struct destination_conf *conf_destination(const struct conf *c, const char *domain,

@@ -15,6 +15,7 @@
 #define CONF_ADDRS_MAX  16
 #define CONF_RELAYS_MAX 32
 #define CONF_ROUTES_MAX 1000
+#define CONF_RELAY_HOSTS_MAX 8
 
 /* An address or name with a port: "127.0.0.1:25", "[::1]:25", "relay.example.net:587". */
 struct endpoint {
@@ -25,6 +26,8 @@ struct endpoint {
 /* default_port 0: a port must be given. On failure *why is static. */
 bool endpoint_parse(struct str s, uint16_t default_port, struct endpoint *out, const char **why);
 const char *endpoint_text(const struct endpoint *e, char out[300]);
+/* Port 465: TLS from the first octet (RFC 8314 3.3). */
+bool endpoint_is_implicit_tls(const struct endpoint *e);
 
 enum from_policy { FROM_USER, FROM_ALWAYS_SENDER };
 enum tls_level { TLS_LEVEL_NONE, TLS_LEVEL_OPPORTUNISTIC, TLS_LEVEL_REQUIRED, TLS_LEVEL_VERIFIED };
@@ -36,18 +39,38 @@ const char *auth_mech_name(enum auth_mech m);
 
 struct relay_conf {
     char *name; /* own */
-    struct endpoint host;
-    bool is_implicit_tls; /* port 465 */
+    struct endpoint hosts[CONF_RELAY_HOSTS_MAX]; /* tried in this order; no MX is looked up */
+    size_t hosts_n;
     enum tls_level tls;
     enum auth_mech auth;
     char *user;          /* own, or NULL */
     char *password_file; /* own, or NULL */
     char *password;      /* own: read from the file at load; never shown */
+    /* An access token instead of a password (RFC 6749): from a file that somebody keeps fresh, or
+     * fetched by us with a refresh token. */
+    char *token_file;         /* own, or NULL */
+    char *token_url;          /* own, or NULL: https://... */
+    char *client_id;          /* own, or NULL */
+    char *client_secret_file; /* own, or NULL */
+    char *client_secret;      /* own, or NULL: never shown */
+    char *refresh_token_file; /* own, or NULL */
+    char *refresh_token;      /* own, or NULL: never shown */
 };
+/* It logs in by a token. */
+bool relay_conf_has_token(const struct relay_conf *r);
 
 struct route_conf {
     char *match; /* own: "partner.example", "sender:a@b", "sender:b" */
     int relay;   /* index into relays; -1 = direct */
+};
+
+/* Who may use the addresses of a domain as From and as reverse-path. */
+struct from_conf {
+    char *match; /* own: a domain, or "*" for every domain without a section */
+    uint32_t uids[CONF_ADDRS_MAX];
+    size_t uids_n;
+    struct ip_net nets[CONF_ADDRS_MAX];
+    size_t nets_n;
 };
 
 struct destination_conf {
@@ -69,6 +92,10 @@ struct conf {
     size_t listen_n;
     struct ip_net allow[CONF_ADDRS_MAX];
     size_t allow_n;
+    struct endpoint system[CONF_ADDRS_MAX]; /* listened on too: class system */
+    size_t system_n;
+    uint32_t system_uids[CONF_ADDRS_MAX]; /* of local clients: class system */
+    size_t system_uids_n;
     /* limits of the intake */
     uint64_t max_message_bytes; /* listen.max-message */
     unsigned max_recipients;    /* listen.max-recipients */
@@ -84,6 +111,7 @@ struct conf {
     enum dns_trust dns_trust_ad;
     /* [delivery] */
     int relay; /* delivery.mode = relay NAME: index; -1 = direct */
+    int fallback_relay; /* when no host can be reached directly: index; -1 = none */
     uint16_t port;
     enum tls_level tls;
     unsigned connections;       /* delivery.connections: all, default 100 */
@@ -98,8 +126,11 @@ struct conf {
     size_t routes_n;
     struct destination_conf *destinations; /* own */
     size_t destinations_n;
+    struct from_conf *froms; /* own */
+    size_t froms_n;
     /* [lab] */
     bool lab_special_use, lab_loopback_targets;
+    char *lab_ca_file; /* own, or NULL: the system's authorities */
     /* [log] */
     bool log_stderr; /* log.stderr: delivery lines to stderr too */
     /* where each key came from, for `config show` */
@@ -143,6 +174,13 @@ const char *conf_explain(const char *key);
 /* Relay for a message to that domain from that reverse-path, or -1 for direct. Most specific first:
  * sender address, sender domain, recipient domain, then delivery.mode. */
 int conf_route(const struct conf *c, const char *domain, const char *reverse_path);
+/* The [from] of a domain, or that of "*", or NULL: everybody may use it. */
+const struct from_conf *conf_from(const struct conf *c, const char *domain);
+/* The relay of that name, or -1. */
+int conf_relay_by_name(const struct conf *c, const char *name);
+/* A file that holds one secret and nothing else: *out is new (explicit_bzero, free). False and *why,
+ * a phrase of strerror or static, which never shows what is in it. */
+bool conf_read_secret(const char *path, char **out, const char **why);
 /* The [destination] of a recipient domain, or of its site, or NULL: the domain's own goes first. */
 const struct destination_conf *conf_destination(const struct conf *c, const char *domain,
                                                 const char *site);

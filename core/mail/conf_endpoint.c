@@ -70,6 +70,11 @@ bool endpoint_parse(struct str s, uint16_t default_port, struct endpoint *out, c
     return true;
 }
 
+bool endpoint_is_implicit_tls(const struct endpoint *e)
+{
+    return e->port == 465;
+}
+
 const char *endpoint_text(const struct endpoint *e, char out[300])
 {
     snprintf(out, 300, e->ip.family == 6 ? "[%s]:%u" : "%s:%u", e->host, (unsigned)e->port);

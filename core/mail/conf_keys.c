@@ -16,6 +16,7 @@ const struct conf_section_row conf_sections[SECTION_COUNT] = {
     [SECTION_ROUTE] = {"route", "DOMAIN or sender:ADDRESS"},
     [SECTION_RETRY] = {"retry", NULL},
     [SECTION_DESTINATION] = {"destination", "DOMAIN or SITE"},
+    [SECTION_FROM] = {"from", "DOMAIN or *"},
     [SECTION_LAB] = {"lab", NULL},
     [SECTION_LOG] = {"log", NULL},
 };
@@ -27,17 +28,18 @@ const char *const conf_auth_words[] = {"auto", "none", "plain", "login", NULL};
 
 #define TLS_ALLOWED "none, opportunistic, required, verified"
 #define TLS_LEVELS                                                                                 \
-    "The levels, weakest first. none: never encrypt. opportunistic: encrypt when the other "       \
-    "server "                                                                                      \
-    "offers it, with any certificate, and go on in clear text when it does not; it keeps out "     \
-    "those who only listen. required: encrypt or do not deliver, with any certificate. verified: " \
-    "encrypt, and deliver only to a server whose certificate is valid and carries its name; it "   \
-    "also keeps out those who pretend to be that server. "
+    "The levels, weakest first. none: never encrypt. opportunistic: try to encrypt, with any "      \
+    "certificate, and go on in clear text when the other server does not offer it or it fails; "    \
+    "it keeps out those who only listen. required: always encrypt, with any certificate; without " \
+    "encryption mail waits. verified: always encrypt, and only with a server whose certificate is " \
+    "trusted, valid and made for the right name; otherwise mail waits. Only this one keeps out "    \
+    "those who pretend to be that server. "
 
 #define OF(field)             offsetof(struct conf, field)
 #define RELAY_OF(field)       offsetof(struct relay_conf, field)
 #define ROUTE_OF(field)       offsetof(struct route_conf, field)
 #define DESTINATION_OF(field) offsetof(struct destination_conf, field)
+#define FROM_OF(field)        offsetof(struct from_conf, field)
 
 #define MS(n) ((uint64_t)(n))
 
@@ -92,6 +94,19 @@ const struct conf_key conf_keys[] = {
          "server that relays for the whole Internet is found and abused within hours. For that "
          "reason a network as wide as 0.0.0.0/0 is not accepted together with an address that is "
          "reachable from outside. Default: 127.0.0.0/8 ::1/128, this machine only. RFC 5321 7.9."},
+    {SECTION_LISTEN, "system", TYPE_ENDPOINTS, OF(system), OF(system_n), .min = 25,
+     .allowed = "ADDRESS:PORT, several with spaces between them, as 127.0.0.1:2525", .rfc = "",
+     .explain =
+         "More addresses with a port where mail is taken in by SMTP, for mail that the system itself "
+         "writes: alarms, reports, notices. It always goes out from identity.sender, whatever "
+         "from-policy says; an address that it gave as From becomes the Reply-To. listen.allow "
+         "holds here too. Default: empty."},
+    {SECTION_LISTEN, "system-uids", TYPE_UIDS, OF(system_uids), OF(system_uids_n),
+     .allowed = "numbers of users with spaces between them, as 0 999", .rfc = "",
+     .explain =
+         "Local users (by number) whose mail by the sendmail command is mail of the system itself: "
+         "see listen.system. 0 is root, under whom scheduled jobs send their reports. Default: "
+         "empty."},
     {SECTION_LISTEN, "max-message", TYPE_SIZE, OF(max_message_bytes), .min = 65536,
      .max = UINT64_C(1) << 32, .allowed = "a size from 64K to 4G, as 50M",
      .rfc = "RFC 5321 4.5.3.1.7: at least 64K",
@@ -156,6 +171,14 @@ const struct conf_key conf_keys[] = {
          "the "
          "server of the section [relay \"NAME\"], which delivers it further. Sections [route] make "
          "exceptions. Default: direct."},
+    {SECTION_DELIVERY, "fallback-relay", TYPE_RELAY, OF(fallback_relay),
+     .allowed = "the name of a [relay] section, or empty", .rfc = "",
+     .explain =
+         "A relay that takes over when direct delivery cannot reach any server of a domain: the "
+         "connection is refused, times out or has no route, or no server greets. It is used at once, "
+         "in the same try; the next message goes directly first. A server that answers and refuses "
+         "has been reached, and its answer stands. Default: empty, which means that mail waits and "
+         "is tried again."},
     {SECTION_DELIVERY, "port", TYPE_PORT, OF(port), .min = 1, .max = 65535,
      .allowed = "a number from 1 to 65535", .rfc = "RFC 5321 4.5.4.2: port 25",
      .explain =
@@ -187,11 +210,12 @@ const struct conf_key conf_keys[] = {
          "is tried. The waits for its answers are those of RFC 5321 4.5.3.2 and are not changed by "
          "this. Default: 30s."},
 
-    {SECTION_RELAY, "host", TYPE_ENDPOINT, RELAY_OF(host),
-     .allowed = "HOST:PORT, as relay.example.net:587",
+    {SECTION_RELAY, "host", TYPE_HOSTS, RELAY_OF(hosts), RELAY_OF(hosts_n),
+     .allowed = "HOST:PORT, several with spaces between them, as relay.example.net:587",
      .rfc = "RFC 6409 3.1: submission is on port 587; RFC 8314 3.3: on port 465 with TLS at once",
      .explain =
-         "The relay's name or address and its port. 587 is the usual port for handing over mail "
+         "The relay's name or address and its port; when there are several, they are tried in this "
+         "order, and all take the same login. 587 is the usual port for handing over mail "
          "with a password, 465 the same with TLS from the first octet, 25 is usual for a server of "
          "one's own, such as Exchange. No MX is looked up. It has no default. RFC 6409 3.1, "
          "RFC 8314 3.3."},
@@ -218,6 +242,33 @@ const struct conf_key conf_keys[] = {
          "ignored. It must not be readable by all users of the machine: make it belong to the "
          "engine's user, mode 0600, or to its group, mode 0640. The password is read when the "
          "engine starts or reloads, and is never shown. Default: empty."},
+
+    {SECTION_RELAY, "token-file", TYPE_PATH, RELAY_OF(token_file),
+     .allowed = "a path that begins with /", .rfc = "RFC 6750: bearer tokens",
+     .explain =
+         "A file that holds an access token for the login (XOAUTH2, OAUTHBEARER), for when another "
+         "program keeps it fresh. It is read for each connection, and protected as password-file is. "
+         "Instead of password-file. Default: empty. RFC 6750."},
+    {SECTION_RELAY, "token-url", TYPE_URL, RELAY_OF(token_url),
+     .allowed = "an address that begins with https://", .rfc = "RFC 6749 6: refreshing a token",
+     .explain =
+         "Where a fresh access token for the login (XOAUTH2, OAUTHBEARER) is fetched with the "
+         "refresh token, shortly before the old one ends. The provider's documents name it, as "
+         "https://oauth2.googleapis.com/token. Needs client-id and refresh-token-file; instead of "
+         "password-file. A new refresh token in the provider's answer is used until the engine ends, "
+         "and not written to the file. Default: empty. RFC 6749 6."},
+    {SECTION_RELAY, "client-id", TYPE_TEXT, RELAY_OF(client_id), .allowed = "a text",
+     .rfc = "RFC 6749 2.2",
+     .explain = "The name under which this program is registered with the provider of the tokens. "
+                "Default: empty. RFC 6749 2.2."},
+    {SECTION_RELAY, "client-secret-file", TYPE_PATH, RELAY_OF(client_secret_file),
+     .allowed = "a path that begins with /", .rfc = "RFC 6749 2.3.1",
+     .explain = "A file that holds the secret that belongs to client-id, where the provider gave one; "
+                "protected as password-file is. Default: empty. RFC 6749 2.3.1."},
+    {SECTION_RELAY, "refresh-token-file", TYPE_PATH, RELAY_OF(refresh_token_file),
+     .allowed = "a path that begins with /", .rfc = "RFC 6749 1.5",
+     .explain = "A file that holds the refresh token with which access tokens are fetched from "
+                "token-url; protected as password-file is. Default: empty. RFC 6749 1.5."},
 
     {SECTION_ROUTE, "via", TYPE_VIA, ROUTE_OF(relay), .allowed = "direct, relay NAME", .rfc = "",
      .explain =
@@ -286,17 +337,35 @@ const struct conf_key conf_keys[] = {
      .explain = "How well deliveries to the domain or site of this section are protected on their "
                 "way (TLS). " TLS_LEVELS "Default: as delivery.tls."},
 
+    {SECTION_FROM, "allow-uids", TYPE_UIDS, FROM_OF(uids), FROM_OF(uids_n),
+     .allowed = "numbers of users with spaces between them, as 1000 1001", .rfc = "",
+     .explain =
+         "Which local users (by number) may send from addresses in the domain of this section: "
+         "[from \"example.com\"], or [from \"*\"] for every domain without a section. It holds for "
+         "the envelope sender and for the From field. A domain without a section, and with no "
+         "section for *, may be used by everybody who may hand over mail. Default: empty, no user."},
+    {SECTION_FROM, "allow-nets", TYPE_NETS, FROM_OF(nets), FROM_OF(nets_n),
+     .allowed = "networks with spaces between them, as 192.0.2.0/24 127.0.0.0/8", .rfc = "",
+     .explain = "From which networks mail by SMTP may come that uses addresses in the domain of this "
+                "section; see from.allow-uids. Default: empty, no network."},
+
     {SECTION_LAB, "special-use", TYPE_BOOL, OF(lab_special_use), .allowed = "no, yes",
      .rfc = "RFC 6761",
      .explain =
          "For tests only: yes accepts domains that can never receive mail on the Internet (.test, "
-         ".local, .invalid and so on) as sender and as recipients. Default: no. RFC 6761."},
+         ".local, .invalid and so on) as sender and as recipients, and does not look up in the DNS "
+         "whether a sender's domain can receive mail. Default: no. RFC 6761."},
     {SECTION_LAB, "loopback-targets", TYPE_BOOL, OF(lab_loopback_targets), .allowed = "no, yes",
      .rfc = "",
      .explain = "For tests only: yes delivers to mail servers whose address is this machine itself "
                 "(127.0.0.0/8, ::1). Otherwise such an address in a domain's DNS is never used, "
                 "because it "
                 "would lead mail back to us. Default: no."},
+
+    {SECTION_LAB, "ca-file", TYPE_PATH, OF(lab_ca_file), .allowed = "a path that begins with /",
+     .rfc = "",
+     .explain = "For tests only: certificates of authorities (PEM) that are trusted instead of those "
+                "of the system. Default: empty."},
 
     {SECTION_LOG, "stderr", TYPE_BOOL, OF(log_stderr), .allowed = "no, yes", .rfc = "",
      .explain = "yes writes each line of the delivery log to standard error too, where systemd's "

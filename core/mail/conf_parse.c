@@ -202,6 +202,23 @@ static const char *add_destination(struct conf *c, struct str name)
     return NULL;
 }
 
+static const char *add_from(struct conf *c, struct str name)
+{
+    char text[ADDR_DOMAIN_MAX + 1] = "*";
+    const char *why = NULL;
+
+    if (!str_eq_z(name, "*") && !domain_to_ascii(name, text, &why))
+        return why;
+    for (size_t i = 0; i < c->froms_n; i++)
+        if (strcasecmp(c->froms[i].match, text) == 0)
+            return "that domain has a section already";
+    if (c->froms_n == CONF_ROUTES_MAX)
+        return "there are more than 1000 domains";
+    c->froms = xreallocarray(c->froms, c->froms_n + 1, sizeof(*c->froms));
+    c->froms[c->froms_n++] = (struct from_conf){.match = xstrdup(text)};
+    return NULL;
+}
+
 static const char *add_instance(struct conf_parse *p, enum conf_section section, struct str name)
 {
     for (size_t i = 0; !conf_sections[section].argument && i < p->opened_n; i++)
@@ -211,6 +228,7 @@ static const char *add_instance(struct conf_parse *p, enum conf_section section,
     case SECTION_RELAY: return add_relay(p->c, name);
     case SECTION_ROUTE: return add_route(p->c, name);
     case SECTION_DESTINATION: return add_destination(p->c, name);
+    case SECTION_FROM: return add_from(p->c, name);
     default: return NULL;
     }
 }
@@ -309,7 +327,7 @@ static int set_one(struct conf_parse *p, const struct conf_setting *s)
 
 static unsigned round_of(enum conf_type t)
 {
-    return t == TYPE_PROFILE ? 0 : t == TYPE_VIA ? 2 : 1;
+    return t == TYPE_PROFILE ? 0 : t == TYPE_VIA || t == TYPE_RELAY ? 2 : 1;
 }
 
 static int set_all(struct conf_parse *p)

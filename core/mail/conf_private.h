@@ -15,6 +15,7 @@ enum conf_section {
     SECTION_ROUTE,
     SECTION_RETRY,
     SECTION_DESTINATION,
+    SECTION_FROM,
     SECTION_LAB,
     SECTION_LOG,
     SECTION_COUNT
@@ -32,9 +33,10 @@ enum conf_type {
     TYPE_WORD,      /* an enum: index into words */
     TYPE_BOOL,      /* yes | no */
     TYPE_IP,        /* struct ip */
-    TYPE_ENDPOINT,  /* struct endpoint, a name is fine */
+    TYPE_HOSTS,     /* struct endpoint[CONF_RELAY_HOSTS_MAX], names are fine */
     TYPE_ENDPOINTS, /* struct endpoint[CONF_ADDRS_MAX], addresses only; min = the default port */
     TYPE_NETS,      /* struct ip_net[CONF_ADDRS_MAX] */
+    TYPE_UIDS,      /* uint32_t[CONF_ADDRS_MAX] */
     TYPE_SIZE,      /* uint64_t octets */
     TYPE_COUNT,     /* unsigned */
     TYPE_PERCENT,   /* unsigned */
@@ -43,11 +45,13 @@ enum conf_type {
     TYPE_PATH,      /* char *, absolute; min = 1: not empty */
     TYPE_TEXT,      /* char * */
     TYPE_VIA,       /* int: direct | relay NAME */
+    TYPE_RELAY,     /* int: NAME of a relay, or empty */
+    TYPE_URL,       /* char *, https:// */
     TYPE_PROFILE    /* struct retry_policy: a whole profile at once */
 };
 
 /* One row per key. offset is from the struct of the section: struct conf, or relay_conf,
- * route_conf, destination_conf for sections with a name. */
+ * route_conf, destination_conf, from_conf for sections with a name. */
 struct conf_key {
     enum conf_section section;
     const char *name;
@@ -121,6 +125,8 @@ unsigned conf_line_near(const struct conf_parse *p, enum conf_section section, c
 
 /* What single keys cannot know: missing keys, contradictions. Reads the password files. */
 int conf_check(const struct conf_parse *p);
+/* conf_relay.c: the same for one relay, its secrets included. */
+int conf_check_relay(const struct conf_parse *p, size_t i);
 /* Fill values. p is NULL for defaults. */
 void conf_list_values(struct conf *c, const struct conf_parse *p);
 

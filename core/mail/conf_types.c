@@ -22,9 +22,10 @@ const char *conf_type_noun(enum conf_type t)
     case TYPE_WORD: return "one of the words";
     case TYPE_BOOL: return "yes or no";
     case TYPE_IP: return "an IP address";
-    case TYPE_ENDPOINT: return "a host with a port";
+    case TYPE_HOSTS: return "a host with a port";
     case TYPE_ENDPOINTS: return "a list of addresses and ports";
     case TYPE_NETS: return "a list of networks";
+    case TYPE_UIDS: return "a list of user ids";
     case TYPE_SIZE: return "a size in these bounds";
     case TYPE_COUNT:
     case TYPE_PERCENT: return "a number in these bounds";
@@ -33,6 +34,8 @@ const char *conf_type_noun(enum conf_type t)
     case TYPE_PATH: return "a full path";
     case TYPE_TEXT: return "a text";
     case TYPE_VIA: return "a way to deliver";
+    case TYPE_RELAY: return "a relay";
+    case TYPE_URL: return "an address of the web";
     case TYPE_PROFILE: return "a profile";
     }
     return "";
@@ -122,6 +125,41 @@ static bool set_endpoints(struct endpoint *field, size_t *count, uint16_t defaul
             return false;
         }
         n++;
+    }
+    *count = n;
+    return true;
+}
+
+static bool set_hosts(struct endpoint *field, size_t *count, struct str value, const char **why)
+{
+    size_t n = 0;
+
+    for (struct str w = next_word(&value); w.n; w = next_word(&value)) {
+        if (n == CONF_RELAY_HOSTS_MAX) {
+            *why = "there are more than 8";
+            return false;
+        }
+        if (!endpoint_parse(w, 0, &field[n], why))
+            return false;
+        n++;
+    }
+    *count = n;
+    return n > 0;
+}
+
+static bool set_uids(uint32_t *field, size_t *count, struct str value, const char **why)
+{
+    size_t n = 0;
+    uint64_t uid;
+
+    for (struct str w = next_word(&value); w.n; w = next_word(&value)) {
+        if (n == CONF_ADDRS_MAX) {
+            *why = too_many;
+            return false;
+        }
+        if (!text_parse_u64(w, UINT32_MAX - 1, &uid))
+            return false;
+        field[n++] = (uint32_t)uid;
     }
     *count = n;
     return true;
@@ -233,6 +271,37 @@ static bool set_via(const struct conf *c, int *field, struct str value, const ch
     return false;
 }
 
+static bool set_relay(const struct conf *c, int *field, struct str value, const char **why)
+{
+    if (!value.n) {
+        *field = -1;
+        return true;
+    }
+    for (size_t i = 0; i < c->relays_n; i++) {
+        if (str_eq_z(value, c->relays[i].name)) {
+            *field = (int)i;
+            return true;
+        }
+    }
+    *why = "there is no section [relay \"NAME\"] of that name";
+    return false;
+}
+
+static bool set_url(char **field, struct str value, const char **why)
+{
+    if (value.n && !str_istarts(value, STR("https://"))) {
+        *why = "it does not begin with https://";
+        return false;
+    }
+    for (size_t i = 0; i < value.n; i++) {
+        if (value.p[i] <= ' ' || value.p[i] > '~') {
+            *why = "it holds a character that must not be there";
+            return false;
+        }
+    }
+    return set_text(field, value, why);
+}
+
 static bool set_profile(struct retry_policy *field, struct str value)
 {
     const struct retry_policy *p = retry_profile(value);
@@ -268,9 +337,10 @@ bool conf_set(const struct conf *c, const struct conf_key *k, size_t instance, s
         return true;
     case TYPE_BOOL: return set_bool(field, value);
     case TYPE_IP: return set_ip(field, value);
-    case TYPE_ENDPOINT: return endpoint_parse(value, 0, field, why);
+    case TYPE_HOSTS: return set_hosts(field, second, value, why);
     case TYPE_ENDPOINTS: return set_endpoints(field, second, (uint16_t)k->min, value, why);
     case TYPE_NETS: return set_nets(field, second, value, why);
+    case TYPE_UIDS: return set_uids(field, second, value, why);
     case TYPE_SIZE:
     case TYPE_COUNT:
     case TYPE_PERCENT:
@@ -279,6 +349,8 @@ bool conf_set(const struct conf *c, const struct conf_key *k, size_t instance, s
     case TYPE_PATH: return set_path(field, k->min == 0, value, why);
     case TYPE_TEXT: return set_text(field, value, why);
     case TYPE_VIA: return set_via(c, field, value, why);
+    case TYPE_RELAY: return set_relay(c, field, value, why);
+    case TYPE_URL: return set_url(field, value, why);
     case TYPE_PROFILE: return set_profile(field, value);
     }
     return false;
@@ -331,6 +403,12 @@ static void show_nets(struct buf *out, const struct ip_net *net, size_t n)
         buf_printf(out, "%s%s/%u", i ? " " : "", ip_text(&net[i].ip, text), net[i].bits);
 }
 
+static void show_uids(struct buf *out, const uint32_t *uid, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        buf_printf(out, "%s%u", i ? " " : "", (unsigned)uid[i]);
+}
+
 static void show_via(const struct conf *c, struct buf *out, int relay)
 {
     if (relay < 0)
@@ -354,17 +432,23 @@ void conf_show(const struct conf *c, const struct conf_key *k, size_t instance, 
         if (((const struct ip *)field)->family)
             buf_add_z(out, ip_text(field, text));
         break;
-    case TYPE_ENDPOINT: buf_add_z(out, endpoint_text(field, text)); break;
+    case TYPE_HOSTS:
     case TYPE_ENDPOINTS: show_endpoints(out, field, *(const size_t *)second); break;
     case TYPE_NETS: show_nets(out, field, *(const size_t *)second); break;
+    case TYPE_UIDS: show_uids(out, field, *(const size_t *)second); break;
     case TYPE_SIZE: show_size(out, *(const uint64_t *)field); break;
     case TYPE_COUNT:
     case TYPE_PERCENT: buf_printf(out, "%u", *(const unsigned *)field); break;
     case TYPE_DURATION: show_duration(out, *(const int64_t *)field); break;
     case TYPE_PORT: buf_printf(out, "%u", (unsigned)*(const uint16_t *)field); break;
     case TYPE_PATH:
+    case TYPE_URL:
     case TYPE_TEXT: buf_add_str(out, str_of(*(char *const *)field)); break;
     case TYPE_VIA: show_via(c, out, *(const int *)field); break;
+    case TYPE_RELAY:
+        if (*(const int *)field >= 0)
+            buf_add_z(out, c->relays[*(const int *)field].name);
+        break;
     case TYPE_PROFILE: buf_add_z(out, ((const struct retry_policy *)field)->name); break;
     }
 }

@@ -142,7 +142,7 @@ static void converse(struct scn *s, struct sim_client *k, struct letter *l)
 
 /* send from=A to=B[,C] [size=N] [subject=T] [text=T] [8bit] [utf8] [params=T] [notify=N] [via=local]
  * [client=IP] [reply=CODE] */
-bool scn_send(struct scn *s)
+static bool send_one(struct scn *s)
 {
     const struct words *w = &s->words;
     const char *size = words_value(w, 1, "size"), *want = words_value(w, 1, "reply");
@@ -171,6 +171,17 @@ bool scn_send(struct scn *s)
     sim_client_free(k);
     buf_done(&l.reply);
     return is_right;
+}
+
+bool scn_send(struct scn *s)
+{
+    const char *times = words_value(&s->words, 1, "times");
+    uint64_t n = 1;
+    if (times && !scn_number(s, times, &n))
+        return false;
+    while (n > 0 && send_one(s))
+        n--;
+    return n == 0;
 }
 
 /* --- smtp { > line, < prefix } --- */
@@ -288,6 +299,7 @@ static bool judge_reply(struct scn *s, const struct ctl_reply *r)
     const char *changed = words_value(&s->words, 2, "changed");
     const char *error = words_value(&s->words, 2, "error");
     const char *state = words_value(&s->words, 2, "state");
+    const char *alarms = words_value(&s->words, 2, "alarms");
     uint64_t n;
     if (error)
         return (r->kind == CTL_REPLY_ERROR && strstr(r->text, error)) ||
@@ -297,6 +309,9 @@ static bool judge_reply(struct scn *s, const struct ctl_reply *r)
     if (state &&
         (r->kind != CTL_REPLY_STATUS || strcmp(engine_state_name(r->status.state), state) != 0))
         return scn_fail(s, "the engine's state: %s", buf_text(&s->control));
+    if (alarms && scn_number(s, alarms, &n) && r->status.alarms_n != n)
+        return scn_fail(s, "%zu alarms, not %s: %s", r->status.alarms_n, alarms,
+                        buf_text(&s->control));
     if (changed && scn_number(s, changed, &n) && r->job.changed != n)
         return scn_fail(s, "changed %llu, not %s", (unsigned long long)r->job.changed, changed);
     return !s->has_failed;

@@ -45,6 +45,7 @@ struct io_conn {
     int over_sys;
     struct buf held;              /* arrived while paused */
     struct host_session *session; /* own */
+    bool is_implicit_tls;
     struct world_host *host;
     struct sim_client *client;
     struct peer peer;
@@ -234,10 +235,14 @@ static void connected(struct io_conn *c)
 {
     if (c->is_engine_done)
         return;
-    c->session = host_open(c->sim->world, c->host, &c->peer.ip, c->sim->now_ms);
+    /* On port 465 a host says nothing before the handshake (RFC 8314 3.3). */
+    c->is_implicit_tls = c->host->port == 465;
+    if (!c->is_implicit_tls)
+        c->session = host_open(c->sim->world, c->host, &c->peer.ip, c->sim->now_ms);
     if (c->h && c->h->connected)
         c->h->connected(c->arg);
-    pump(c);
+    if (c->session)
+        pump(c);
 }
 
 /* The handshake: both ends learn the result, the client's end first. */
@@ -247,7 +252,12 @@ static void handshake(struct io_conn *c)
         .state = TLS_ENCRYPTED, .version = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384"};
     if (c->is_engine_done)
         return;
-    if (!c->session || host_wish(c->session) != HOST_TLS || host_tls_fails(c->session)) {
+    bool is_wanted = c->session && host_wish(c->session) == HOST_TLS && !host_tls_fails(c->session);
+    if (c->is_implicit_tls && !c->session) {
+        c->session = host_open(c->sim->world, c->host, &c->peer.ip, c->sim->now_ms);
+        is_wanted = true;
+    }
+    if (!is_wanted) {
         facts =
             (struct tls_facts){.state = TLS_FAILED, .why = "the server broke off the handshake"};
     } else if (c->want.is_verified) {

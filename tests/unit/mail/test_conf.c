@@ -182,15 +182,15 @@ static void relays_and_routes_are_read_in_any_order(void **state)
     parse_well(&c, text);
     assert_int_equal(c.relays_n, 2);
     assert_string_equal(c.relays[0].name, "office");
-    assert_string_equal(c.relays[0].host.host, "relay.example.net");
-    assert_int_equal(c.relays[0].host.port, 587);
-    assert_int_equal(c.relays[0].host.ip.family, 0);
+    assert_string_equal(c.relays[0].hosts[0].host, "relay.example.net");
+    assert_int_equal(c.relays[0].hosts[0].port, 587);
+    assert_int_equal(c.relays[0].hosts[0].ip.family, 0);
     assert_int_equal(c.relays[0].tls, TLS_LEVEL_VERIFIED);
     assert_int_equal(c.relays[0].auth, AUTH_PLAIN);
     assert_string_equal(c.relays[0].password, "geheim");
-    assert_false(c.relays[0].is_implicit_tls);
-    assert_int_equal(c.relays[1].host.ip.family, 6);
-    assert_true(c.relays[1].is_implicit_tls);
+    assert_false(endpoint_is_implicit_tls(&c.relays[0].hosts[0]));
+    assert_int_equal(c.relays[1].hosts[0].ip.family, 6);
+    assert_true(endpoint_is_implicit_tls(&c.relays[1].hosts[0]));
     assert_int_equal(c.relay, 1);
     assert_int_equal(c.routes[0].relay, 0);
     assert_string_equal(c.routes[0].match, "partner.example");
@@ -377,6 +377,39 @@ static const struct {
     {"password file that is a folder",
      "[relay a]\nhost = a.example:587\nuser = u\npassword-file = /tmp\n", "is not a regular file"},
     {"route without via", "[route a.example]\n", "test.conf:1: route.a.example.via: missing"},
+    {"token and password", "[relay a]\nhost = a.example:587\nuser = u\npassword-file = /x\n"
+                           "token-file = /y\n",
+     "test.conf:4: relay.a.password-file: contradicts token-file"},
+    {"two kinds of token", "[relay a]\nhost = a.example:587\nuser = u\ntoken-url = https://t.example\n"
+                           "token-file = /y\n",
+     "test.conf:5: relay.a.token-file: contradicts token-url"},
+    {"token-url without a client",
+     "[relay a]\nhost = a.example:587\nuser = u\ntoken-url = https://t.example/\n",
+     "relay.a.client-id: missing"},
+    {"token-url in clear text", "[relay a]\nhost = a.example:587\ntoken-url = http://t.example/\n",
+     "relay.a.token-url: «http://t.example/» is not an address of the web: it does not begin with "
+     "https://"},
+    {"client without a token-url", "[relay a]\nhost = a.example:587\nclient-id = me\n",
+     "relay.a.token-url: missing"},
+    {"token without a user", "[relay a]\nhost = a.example:587\ntoken-file = /y\n",
+     "relay.a.user: missing"},
+    {"more hosts than are tried",
+     "[relay a]\nhost = a:1 a:2 a:3 a:4 a:5 a:6 a:7 a:8 a:9\n", "there are more than 8"},
+    {"implicit TLS in a list", "[relay a]\nhost = a.example:25 a.example:465\ntls = none\n",
+     "relay.a.tls: none contradicts port 465"},
+    {"fallback to nobody", "[delivery]\nfallback-relay = office\n",
+     "delivery.fallback-relay: «office» is not a relay: there is no section"},
+    {"fallback from a relay", "[relay a]\nhost = a.example:25\n[delivery]\nmode = relay a\n"
+                              "fallback-relay = a\n",
+     "test.conf:5: delivery.fallback-relay: contradicts delivery.mode"},
+    {"a listener of both classes", "[listen]\nsmtp = 127.0.0.1:25\nsystem = 127.0.0.1\n",
+     "test.conf:3: listen.system: 127.0.0.1:25 stands in listen.smtp too"},
+    {"open relay of class system", "[listen]\nsystem = 0.0.0.0:2525\nallow = 0.0.0.0/0\n",
+     "in listen.system would let"},
+    {"a user by name", "[listen]\nsystem-uids = root\n",
+     "listen.system-uids: «root» is not a list of user ids"},
+    {"from twice", "[from \"a.example\"]\n[from \"A.example\"]\n",
+     "test.conf:2: [from \"A.example\"]: that domain has a section already"},
     {"route by an unknown relay", "[route a.example]\nvia = relay b\n",
      "route.a.example.via: «relay b»"},
 
@@ -438,6 +471,29 @@ static void bad_password_files_are_refused(void **state)
         free(path);
         free(text);
     }
+}
+
+static void domains_of_senders_and_lists_of_hosts_are_read(void **state)
+{
+    struct conf c;
+    char text[300];
+
+    (void)state;
+    parse_well(&c, "[relay a]\nhost = one.example:587 [2001:db8::1]:465\n"
+                   "[delivery]\nfallback-relay = a\n"
+                   "[listen]\nsystem = 127.0.0.1:2526\nsystem-uids = 0 999\n"
+                   "[from \"ours.example\"]\nallow-uids = 1000\nallow-nets = 192.0.2.0/24\n"
+                   "[from \"*\"]\nallow-uids = 0\n");
+    assert_int_equal(c.relays[0].hosts_n, 2);
+    assert_string_equal(endpoint_text(&c.relays[0].hosts[1], text), "[2001:db8::1]:465");
+    assert_int_equal(c.fallback_relay, 0);
+    assert_int_equal(c.system_uids[1], 999);
+    assert_int_equal(c.system[0].port, 2526);
+    assert_int_equal(conf_from(&c, "OURS.example")->uids[0], 1000);
+    assert_int_equal(conf_from(&c, "else.example")->uids[0], 0);
+    assert_int_equal(conf_relay_by_name(&c, "a"), 0);
+    assert_int_equal(conf_relay_by_name(&c, "b"), -1);
+    conf_done(&c);
 }
 
 static void private_networks_are_no_open_relay(void **state)
@@ -523,7 +579,7 @@ static void every_key_is_explained_with_its_default_and_rfc(void **state)
         if (rfc[0] && !strstr(text, rfc))
             fail_msg("%s: %s is not named", v->key, v->rfc);
     }
-    assert_non_null(strstr(conf_explain("relay.tls"), "opportunistic: encrypt when"));
+    assert_non_null(strstr(conf_explain("relay.tls"), "opportunistic: try to encrypt"));
     assert_ptr_equal(conf_explain("relay.tls"), conf_explain("relay.a.b.tls"));
     assert_null(conf_explain("identity.nothing"));
     assert_null(conf_explain("identity.x.hostname"));
@@ -647,6 +703,7 @@ int main(void)
         cmocka_unit_test(a_short_lifetime_shortens_what_only_the_profile_says),
         cmocka_unit_test(mistakes_are_refused_with_line_and_reason),
         cmocka_unit_test(bad_password_files_are_refused),
+        cmocka_unit_test(domains_of_senders_and_lists_of_hosts_are_read),
         cmocka_unit_test(private_networks_are_no_open_relay),
         cmocka_unit_test(values_know_their_origin),
         cmocka_unit_test(values_read_back_as_they_are_shown),

@@ -96,6 +96,8 @@ static void names_are_stable(void **state)
                                          "store",
                                          "lab_special_use",
                                          "lab_loopback_targets",
+                                         "lab_ca_file",
+                                         "alarms",
                                          NULL};
     struct view_row *r = xnew(struct view_row);
     struct view_group_row *g = xnew(struct view_group_row);
