@@ -164,13 +164,15 @@ static void connect_target(struct outbound *o)
     open_target(o);
 }
 
-bool outbound_step_down(struct outbound *o)
+bool outbound_step_down(struct outbound *o, bool to_foot)
 {
     enum tls_step lowest =
         o->tls == TLS_LEVEL_OPPORTUNISTIC ? TLS_STEP_CLEAR : TLS_STEP_REDUCED;
     if (o->tls == TLS_LEVEL_NONE || o->step >= lowest)
         return false;
-    o->step++;
+    if (to_foot && lowest != TLS_STEP_CLEAR)
+        return false;
+    o->step = to_foot ? lowest : o->step + 1;
     o->is_step_new = true;
     o->sessions--; /* the same host, not one more */
     outbound_hang_up(o, false);

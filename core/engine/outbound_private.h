@@ -10,8 +10,9 @@ struct engine *outbound_engine(const struct outbound *o);
 void outbound_talk(struct outbound *o);
 /* The host failed with mail unsettled: remember why, try the next address or host. */
 void outbound_next_target(struct outbound *o, const struct outcome *why);
-/* The handshake failed: the same address once more, a step down the ladder. False at its foot. */
-bool outbound_step_down(struct outbound *o);
+/* TLS failed: the same address once more, a step down the ladder, or at its foot when no hello would
+ * help (the server does not even answer STARTTLS). False when there is no step left. */
+bool outbound_step_down(struct outbound *o, bool to_foot);
 /* Connection, client and look-ups go; the deliveries stay. */
 void outbound_hang_up(struct outbound *o, bool flush);
 /* Out of the schedule, memory freed: no delivery may be aboard. */

@@ -271,7 +271,8 @@ static void session_closed(struct outbound *o, const struct outcome *why)
     }
     rewind_delivery(o->first);
     /* Any TLS is better than none, but mail that does not arrive is worse than both. */
-    if (reason.stage == STAGE_TLS && outbound_step_down(o))
+    bool is_handshake = reason.stage == STAGE_TLS;
+    if ((is_handshake || reason.stage == STAGE_STARTTLS) && outbound_step_down(o, !is_handshake))
         return;
     outbound_next_target(o, &reason);
 }

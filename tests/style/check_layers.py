@@ -59,7 +59,7 @@ LIBRARIES = [
 # The C library and the kernel. Anything else in <> is a new library, and needs a row above.
 SYSTEM = (r"(assert|ctype|dirent|endian|errno|fcntl|float|getopt|glob|grp|inttypes|langinfo|libgen|"
           r"limits|locale|malloc|math|netdb|paths|poll|pthread|pty|pwd|regex|sched|semaphore|setjmp|"
-          r"signal|spawn|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|"
+          r"signal|spawn|sysexits|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|"
           r"string|strings|syslog|termios|threads|time|ucontext|uchar|unistd|utime|wchar|wctype|"
           r"execinfo|ifaddrs|fnmatch|emmintrin|immintrin|tmmintrin|arm_neon|"
           r"(sys|net|netinet|arpa|linux|sanitizer)/[a-z0-9_.-]+)\.h")
