@@ -71,7 +71,11 @@ static const char schema_1[] =
 
 _Static_assert(COUNTER_COUNT == 11, "schema_1 makes one row per counter");
 
-static const char *const steps[] = {schema_1};
+/* Step 2. Where reports go when the sender address stands in for the user's own. */
+static const char schema_2[] =
+    "ALTER TABLE message ADD COLUMN report_to TEXT NOT NULL DEFAULT '';";
+
+static const char *const steps[] = {schema_1, schema_2};
 
 _Static_assert(ARRAY_LEN(steps) == STORE_SCHEMA, "one step per version");
 

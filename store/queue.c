@@ -68,8 +68,8 @@ static int add_message(struct store *s, const struct message *m, const struct re
     sqlite3_stmt *st = store_stmt(
         s, STMT_MESSAGE_ADD,
         "INSERT INTO message(id, open, arrival, size, class, flags, ret, rcpt_first, rcpt_last,"
-        " sender, envid, origin, h_from, h_subject, h_message_id, h_date)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        " sender, envid, origin, h_from, h_subject, h_message_id, h_date, report_to)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         err);
 
     if (!st)
@@ -94,6 +94,7 @@ static int add_message(struct store *s, const struct message *m, const struct re
     bind_z(st, 14, m->digest.subject);
     bind_z(st, 15, m->digest.message_id);
     bind_z(st, 16, m->digest.date);
+    bind_z(st, 17, m->report_to);
     return store_run(s, st, err, "accept a message");
 }
 
@@ -176,7 +177,7 @@ int queue_message(struct store *s, int64_t message_id, struct message *out, stru
     sqlite3_stmt *st =
         store_stmt(s, STMT_MESSAGE_GET,
                    "SELECT id, arrival, size, class, flags, ret, sender, envid, origin, h_from,"
-                   " h_subject, h_message_id, h_date FROM message WHERE id=?1",
+                   " h_subject, h_message_id, h_date, report_to FROM message WHERE id=?1",
                    err);
     int rc;
 
@@ -203,6 +204,7 @@ int queue_message(struct store *s, int64_t message_id, struct message *out, stru
     column_copy(st, 10, out->digest.subject, sizeof(out->digest.subject));
     column_copy(st, 11, out->digest.message_id, sizeof(out->digest.message_id));
     column_copy(st, 12, out->digest.date, sizeof(out->digest.date));
+    column_copy(st, 13, out->report_to, sizeof(out->report_to));
     sqlite3_reset(st);
     return 0;
 }

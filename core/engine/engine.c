@@ -266,16 +266,21 @@ void engine_on_reload(struct engine *e, void (*asked)(void *arg), void *arg)
     e->on_reload_arg = arg;
 }
 
+static bool same_endpoints(const struct endpoint *a, size_t a_n, const struct endpoint *b, size_t b_n)
+{
+    bool is_same = a_n == b_n;
+    for (size_t i = 0; is_same && i < a_n; i++)
+        is_same = ip_eq(&a[i].ip, &b[i].ip) && a[i].port == b[i].port;
+    return is_same;
+}
+
 void engine_reload(struct engine *e, const struct conf *conf, const char **note)
 {
     const struct conf *old = e->conf;
     *note = "";
-    bool same_listeners = old->listen_n == conf->listen_n;
-    for (size_t i = 0; same_listeners && i < conf->listen_n; i++)
-        same_listeners = ip_eq(&old->listen[i].ip, &conf->listen[i].ip) &&
-                         old->listen[i].port == conf->listen[i].port;
-    if (!same_listeners)
-        *note = "listen.smtp changed: that needs a restart";
+    if (!same_endpoints(old->listen, old->listen_n, conf->listen, conf->listen_n) ||
+        !same_endpoints(old->system, old->system_n, conf->system, conf->system_n))
+        *note = "listen.smtp or listen.system changed: that needs a restart";
     if (strcmp(old->store_path, conf->store_path) != 0)
         *note = "store.path changed: that needs a restart";
     e->conf = conf;

@@ -31,7 +31,7 @@ struct engine {
     const struct log *log;   /* borrowed */
     struct rng rng;
     struct idgen ids;
-    struct ip self_ips[CONF_ADDRS_MAX]; /* where we listen: for loop detection */
+    struct ip self_ips[2 * CONF_ADDRS_MAX]; /* where we listen: for loop detection */
     size_t self_ips_n;
 
     enum engine_state state;

@@ -182,7 +182,8 @@ bool session_is_refusing(const struct session *s, struct smtp_answer *a)
     return true;
 }
 
-static void accepted(struct intake *in, struct io_conn *conn, const struct peer *p, bool is_local)
+static void accepted(struct intake *in, struct io_conn *conn, const struct peer *p, bool is_local,
+                     bool is_system)
 {
     struct engine *e = in->engine;
     struct session *s = xnew(struct session);
@@ -190,6 +191,7 @@ static void accepted(struct intake *in, struct io_conn *conn, const struct peer 
     s->conn = conn;
     s->peer = *p;
     s->is_local = is_local;
+    s->who = (struct submitter){is_local, is_system, p->uid, p->ip};
     s->is_allowed = is_local || is_allowed(e->conf, p);
     if (is_local)
         snprintf(s->client, sizeof s->client, "local");
@@ -214,12 +216,17 @@ static void accepted(struct intake *in, struct io_conn *conn, const struct peer 
 
 static void accept_tcp(void *arg, struct io_conn *c, const struct peer *p)
 {
-    accepted(arg, c, p, false);
+    accepted(arg, c, p, false, false);
+}
+
+static void accept_system(void *arg, struct io_conn *c, const struct peer *p)
+{
+    accepted(arg, c, p, false, true);
 }
 
 static void accept_local(void *arg, struct io_conn *c, const struct peer *p)
 {
-    accepted(arg, c, p, true);
+    accepted(arg, c, p, true, false);
 }
 
 /* --- life --- */
@@ -239,11 +246,12 @@ struct intake *intake_new(struct engine *e)
     return in;
 }
 
-static int listen_on(struct intake *in, const struct endpoint *ep, struct err *err)
+static int listen_on(struct intake *in, const struct endpoint *ep, io_accept *accept,
+                     struct err *err)
 {
     struct engine *e = in->engine;
     struct io_listener **l = &in->listeners[in->listeners_n];
-    int rc = e->io->ops->listen_tcp(e->io, &ep->ip, ep->port, accept_tcp, in, l, err);
+    int rc = e->io->ops->listen_tcp(e->io, &ep->ip, ep->port, accept, in, l, err);
     if (rc < 0)
         return rc;
     in->listeners_n++;
@@ -255,7 +263,12 @@ int intake_listen(struct intake *in, struct err *err)
 {
     struct engine *e = in->engine;
     for (size_t i = 0; i < e->conf->listen_n; i++) {
-        int rc = listen_on(in, &e->conf->listen[i], err);
+        int rc = listen_on(in, &e->conf->listen[i], accept_tcp, err);
+        if (rc < 0)
+            return rc;
+    }
+    for (size_t i = 0; i < e->conf->system_n; i++) {
+        int rc = listen_on(in, &e->conf->system[i], accept_system, err);
         if (rc < 0)
             return rc;
     }

@@ -38,10 +38,18 @@ bool upload_mail(void *arg, const struct smtp_envelope *env, struct smtp_answer 
     struct engine *e = s->intake->engine;
     if (session_is_refusing(s, a))
         return false;
+    enum msg_class class = from_policy_class(e->conf, &s->who);
+    bool is_replaced = from_policy_replaces(e->conf, class);
     /* A sender that can never be answered: the reports would die with us (S6). */
     const char *special = env->from.kind == ADDR_DOMAIN ? domain_special_use(env->from.ascii) : NULL;
-    if (special && !e->conf->lab_special_use) {
+    if (special && !is_replaced && !e->conf->lab_special_use) {
         *a = (struct smtp_answer){550, "5.1.8", "the sender's domain can never take mail (it is a special-use name)"};
+        return false;
+    }
+    char from[ADDR_TEXT_MAX];
+    addr_text_ascii(&env->from, from);
+    if (!is_replaced && !from_policy_allows(e->conf, &s->who, from)) {
+        *a = (struct smtp_answer){550, "5.7.1", "you may not send from addresses in this domain"};
         return false;
     }
     str_copy(str_of(env->helo), s->helo, sizeof s->helo);
@@ -50,9 +58,10 @@ bool upload_mail(void *arg, const struct smtp_envelope *env, struct smtp_answer 
     struct message *m = &u->message;
     m->arrival_wall_ms = io_wall_ms(e->io);
     m->id = idgen_next(&e->ids, m->arrival_wall_ms);
-    m->class = MSG_USER;
+    m->class = class;
     m->ret = env->ret;
-    addr_text_ascii(&env->from, m->reverse_path);
+    str_copy(str_of(from), m->reverse_path, sizeof m->reverse_path);
+    from_policy_envelope(e->conf, m);
     str_copy(str_of(env->envid), m->envid, sizeof m->envid);
     if (env->is_smtputf8)
         m->flags |= MSG_UTF8;
@@ -61,8 +70,6 @@ bool upload_mail(void *arg, const struct smtp_envelope *env, struct smtp_answer 
     else
         snprintf(m->origin, sizeof m->origin, "smtp [%s]:%u %.60s", s->client, s->peer.port,
                  env->helo);
-    if (e->conf->from_policy == FROM_ALWAYS_SENDER && m->reverse_path[0])
-        str_copy(str_of(e->conf->sender), m->reverse_path, sizeof m->reverse_path);
     return true;
 }
 
@@ -206,7 +213,14 @@ static void repair_header(struct session *s)
 {
     struct engine *e = s->intake->engine;
     struct upload *u = s->upload;
-    char id[ID_TEXT_MAX];
+    char id[ID_TEXT_MAX], not_theirs[200];
+    bool is_replaced = from_policy_replaces(e->conf, u->message.class);
+    if (!is_replaced &&
+        !from_policy_allows_header(e->conf, &s->who, buf_str(&u->head), not_theirs)) {
+        u->has_header = true;
+        refuse(u, 550, "5.7.1", not_theirs);
+        return;
+    }
     struct header_facts f = {
         .hostname = e->conf->hostname,
         .helo = s->helo,
@@ -215,7 +229,7 @@ static void repair_header(struct session *s)
         .queue_id = id_text(u->message.id, id),
         .for_address = u->rcpts_n == 1 ? u->rcpts[0].address : "",
         .from_default = u->message.reverse_path[0] ? u->message.reverse_path : e->conf->sender,
-        .from_always = e->conf->from_policy == FROM_ALWAYS_SENDER ? e->conf->sender : "",
+        .from_always = is_replaced ? e->conf->sender : "",
         .wall_ms = u->message.arrival_wall_ms,
         .random = rng_u64(&e->rng),
     };

@@ -3,6 +3,7 @@
 #ifndef ENGINE_INTAKE_PRIVATE_H
 #define ENGINE_INTAKE_PRIVATE_H
 
+#include "core/engine/from_policy.h"
 #include "core/engine/intake.h"
 #include "core/smtp/server.h"
 #include "store/queue.h"
@@ -11,7 +12,7 @@ struct intake {
     struct engine *engine; /* borrowed */
     struct list sessions;
     unsigned sessions_n;
-    struct io_listener *listeners[CONF_ADDRS_MAX + 1];
+    struct io_listener *listeners[2 * CONF_ADDRS_MAX + 1];
     size_t listeners_n;
     struct smtp_server_limits limits;
     bool is_draining;
@@ -43,6 +44,7 @@ struct session {
     struct peer peer;
     char client[64]; /* its address, or "local" */
     char helo[256];  /* printable; of the transaction under way */
+    struct submitter who;
     bool is_local;   /* the Unix socket */
     bool is_allowed; /* may name recipients */
     bool is_paused;

@@ -90,7 +90,7 @@ static int log_report(const struct report *r, struct store *st, const struct mes
     return rc < 0 ? rc : queue_log(st, m->id, r->now_wall_ms, buf_str(&line), err);
 }
 
-/* The report's own recipient is the original's reverse-path. */
+/* The report's own recipient is the original's reverse-path, or the user's that it stands in for. */
 static int store_report(struct report *r, struct store *st, struct str text, struct err *err)
 {
     struct message m = {
@@ -106,7 +106,8 @@ static int store_report(struct report *r, struct store *st, struct str text, str
                            .notify = DSN_NEVER};
     struct addr a;
     const char *why;
-    if (!addr_parse(str_of(r->original.reverse_path), &a, &why))
+    const struct message *o = &r->original;
+    if (!addr_parse(str_of(o->report_to[0] ? o->report_to : o->reverse_path), &a, &why))
         return 0; /* was checked at intake; nobody to tell */
     addr_text_ascii(&a, to.address);
     str_copy(str_of(a.ascii), to.domain, sizeof to.domain);

@@ -77,6 +77,7 @@ struct message {
     uint64_t size_bytes; /* of the stored body, CRLF form, before dot stuffing (RFC 1870) */
     enum dsn_ret ret;
     char reverse_path[ADDR_TEXT_MAX]; /* "" = null */
+    char report_to[ADDR_TEXT_MAX]; /* what the sender address stands in for; "" = the reverse_path */
     char envid[MSG_ENVID_MAX + 1];
     char origin[128]; /* "smtp [127.0.0.1]:4711 helo", "local uid 1000", "engine" */
     struct msg_digest digest;

@@ -54,9 +54,12 @@ static struct sim_client *open_client(struct scn *s)
         free(path);
         return k;
     }
-    if (!ip_parse(str_of(from ? from : "198.51.100.9"), &ip) || s->conf.listen_n == 0)
+    const struct endpoint *to = s->conf.listen_n ? &s->conf.listen[0] : NULL;
+    if (via && strcmp(via, "system") == 0)
+        to = s->conf.system_n ? &s->conf.system[0] : NULL;
+    if (!ip_parse(str_of(from ? from : "198.51.100.9"), &ip) || !to)
         return NULL;
-    return sim_client_tcp(s->sim, &ip, &s->conf.listen[0].ip, s->conf.listen[0].port);
+    return sim_client_tcp(s->sim, &ip, &to->ip, to->port);
 }
 
 /* --- send --- */

@@ -98,11 +98,11 @@ static void stores_that_are_not_ours_are_refused_with_a_sentence(void **state)
         const char *name, *sql, *says;
         enum err_code writer, reader;
     } rows[] = {
-        {"newer schema", "PRAGMA user_version=99", "is of schema 99, this program knows up to 1",
+        {"newer schema", "PRAGMA user_version=99", "is of schema 99, this program knows up to 2",
          E_SCHEMA, E_SCHEMA},
         {"another program's", "PRAGMA application_id=7", "not a store of mxhelm", E_SCHEMA,
          E_SCHEMA},
-        {"older schema", "PRAGMA user_version=0", "this program needs 1", E_OK, E_SCHEMA},
+        {"older schema", "PRAGMA user_version=0", "this program needs 2", E_OK, E_SCHEMA},
     };
 
     (void)state;
@@ -123,6 +123,27 @@ static void stores_that_are_not_ours_are_refused_with_a_sentence(void **state)
             fail_msg("%s, writer: %s", rows[i].name, err.text);
         fixture_remove(f.dir);
     }
+}
+
+/* Step 2: a message of before reports to its sender, as it did. */
+static void a_store_of_schema_1_is_brought_up_to_date(void **state)
+{
+    struct fixture f;
+    struct store *s;
+    struct err err;
+
+    (void)state;
+    fixture_init(&f);
+    assert_int_equal(store_open(f.dir, STORE_WRITER, &s, &err), 0);
+    store_close(s);
+    sql(f.dir, "ALTER TABLE message DROP COLUMN report_to;"
+               "INSERT INTO message VALUES(7,1,0,9,0,0,0,8,8,'anna@example.com','','','','','','');"
+               "PRAGMA user_version=1");
+    assert_int_equal(store_open(f.dir, STORE_WRITER, &s, &err), 0);
+    assert_int_equal(pragma(s, "PRAGMA user_version"), STORE_SCHEMA);
+    assert_int_equal(pragma(s, "SELECT count(*) FROM message WHERE report_to=''"), 1);
+    store_close(s);
+    fixture_remove(f.dir);
 }
 
 static void an_empty_file_is_migrated_from_nothing(void **state)
@@ -241,6 +262,7 @@ int main(void)
         cmocka_unit_test(a_new_store_is_made_private_and_safe),
         cmocka_unit_test(a_second_engine_is_told_who_is_first),
         cmocka_unit_test(stores_that_are_not_ours_are_refused_with_a_sentence),
+        cmocka_unit_test(a_store_of_schema_1_is_brought_up_to_date),
         cmocka_unit_test(an_empty_file_is_migrated_from_nothing),
         cmocka_unit_test(a_damaged_file_is_called_damaged),
         cmocka_unit_test(what_is_not_there_is_said),
