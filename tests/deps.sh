@@ -15,6 +15,7 @@ build-essential
 clang
 libc-ares-dev
 libcmocka-dev
+libcurl4-openssl-dev
 libidn2-dev
 libinih-dev
 libjansson-dev

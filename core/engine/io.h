@@ -16,6 +16,7 @@
 #include "core/base/err.h"
 #include "core/mail/conf.h"
 #include "core/net/conn.h"
+#include "core/net/https.h"
 #include "store/writer.h"
 
 struct io;
@@ -55,6 +56,10 @@ struct io_ops {
     int (*listen_unix)(struct io *io, const char *path, unsigned mode, io_accept *accept, void *arg,
                        struct io_listener **out, struct err *err);
     void (*unlisten)(struct io_listener *l);
+
+    struct https_fetch *(*fetch)(struct io *io, const struct https_request *q, https_done *done,
+                                 void *arg);
+    void (*fetch_cancel)(struct https_fetch *f);
 
     /* Takes the job until its done. */
     void (*submit)(struct io *io, struct store_job *job);

@@ -12,6 +12,7 @@ struct io_real {
     struct loop *loop; /* borrowed */
     struct dns *dns;
     struct tls_ctx *tls;
+    struct https *https;
     struct writer *writer;
     struct loop_wake *wake;
 };
@@ -162,6 +163,14 @@ static void unlisten(struct io_listener *l)
     free(l);
 }
 
+/* --- the web --- */
+
+static struct https_fetch *fetch(struct io *io, const struct https_request *q, https_done *done,
+                                 void *arg)
+{
+    return https_fetch(of(io)->https, q, done, arg);
+}
+
 /* --- the store --- */
 
 static void submit(struct io *io, struct store_job *job)
@@ -208,6 +217,8 @@ static const struct io_ops ops = {
     .listen_tcp = listen_tcp,
     .listen_unix = listen_unix,
     .unlisten = unlisten,
+    .fetch = fetch,
+    .fetch_cancel = https_cancel,
     .submit = submit,
     .store_stats = store_stats,
 };
@@ -238,7 +249,11 @@ int io_real_new(struct loop *loop, const struct conf *conf, const struct log *lo
     };
     int rc = dns_new(loop, &dc, &r->dns, err);
     if (rc >= 0)
-        rc = tls_ctx_new(NULL, &r->tls, err);
+        rc = tls_ctx_new(conf->lab_ca_file, &r->tls, err);
+    struct https_conf hc = {.ca_file = conf->lab_ca_file,
+                            .allow_loopback = conf->lab_loopback_targets};
+    if (rc >= 0)
+        r->https = https_new(loop, r->dns, &hc);
     if (rc >= 0)
         rc = writer_new(conf->store_path, false, wake_loop, r, log, &r->writer, err);
     if (rc < 0) {
@@ -267,6 +282,7 @@ void io_real_free(struct io_real *r)
     if (!r)
         return;
     io_real_close_store(r);
+    https_free(r->https);
     dns_free(r->dns);
     tls_ctx_free(r->tls);
     loop_wake_free(r->wake);

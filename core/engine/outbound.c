@@ -56,11 +56,15 @@ void outbound_hang_up(struct outbound *o, bool flush)
     o->conn = NULL;
     smtp_client_free(o->client);
     o->client = NULL;
+    io->timer_stop(o->timer);
+}
+
+static void outbound_free(struct outbound *o)
+{
     if (o->secret)
         explicit_bzero(o->secret, strlen(o->secret));
     free(o->secret);
-    o->secret = NULL;
-    io->timer_stop(o->timer);
+    free(o);
 }
 
 void outbound_gone(struct outbound *o)
@@ -74,7 +78,7 @@ void outbound_gone(struct outbound *o)
     list_remove(&o->link);
     s->outbounds_n--;
     site->outbounds--;
-    free(o);
+    outbound_free(o);
     schedule_pump(s);
     engine_check_drained(s->engine);
 }
@@ -94,7 +98,7 @@ void outbound_drop(struct outbound *o)
     list_remove(&o->link);
     s->outbounds_n--;
     o->site->outbounds--;
-    free(o);
+    outbound_free(o);
 }
 
 /* No host took it: the last answer is the delivery's, and the site hears of it. */
@@ -343,6 +347,7 @@ void outbound_open(struct site *site, struct delivery *d)
     o->first = d;
     o->conf = e->conf;
     o->via = d->domain->relay >= 0 ? &e->conf->relays[d->domain->relay] : NULL;
+    o->secret = o->via ? relay_secret(e, o->via) : NULL;
     o->tls = schedule_tls_level(s, d);
     o->route = d->domain->route;
     route_shuffle(&o->route, &e->rng);

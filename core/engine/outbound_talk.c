@@ -373,8 +373,6 @@ void outbound_talk(struct outbound *o)
 {
     struct engine *e = outbound_engine(o);
     const struct relay_conf *r = o->via;
-    if (r)
-        o->secret = relay_secret(e, r);
     struct smtp_client_conf c = {
         .helo = o->conf->hostname,
         .host = o->route.hosts[o->host].name,

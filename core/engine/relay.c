@@ -4,6 +4,7 @@
 #include "core/base/alloc.h"
 #include "core/base/text.h"
 #include "core/engine/schedule.h"
+#include "core/engine/token.h"
 
 #define CLOSED_FIRST_MS (5 * MINUTE_MS)
 #define CLOSED_NEXT_MS  HOUR_MS
@@ -13,6 +14,8 @@ struct relay {
     bool is_proven;                /* a login has worked, and none was refused since */
     unsigned closings;             /* since it last worked */
     int64_t closed_until_mono_ms;  /* 0 = open */
+    struct token *token;           /* own; NULL until it is wanted */
+    struct engine *engine;         /* borrowed */
     struct outcome why;            /* while closings > 0 */
     char alarm[CTL_ALARM_MAX];     /* while closings > 0 */
 };
@@ -32,11 +35,14 @@ struct relays *relays_new(struct engine *e)
 
 void relays_free(struct relays *rs)
 {
+    relays_reload(rs);
     free(rs);
 }
 
 void relays_reload(struct relays *rs)
 {
+    for (size_t i = 0; i < rs->n; i++)
+        token_free(rs->all[i].token);
     memset(rs->all, 0, sizeof rs->all);
     rs->n = 0;
 }
@@ -53,6 +59,7 @@ static struct relay *find(struct relays *rs, const char *name)
         return NULL;
     struct relay *r = &rs->all[rs->n++];
     memset(r, 0, sizeof *r);
+    r->engine = rs->engine;
     str_copy(str_of(name), r->name, sizeof r->name);
     return r;
 }
@@ -74,11 +81,6 @@ const struct outcome *relay_trouble(struct engine *e, int relay)
     return &r->why;
 }
 
-bool relay_prepare(struct engine *e, int relay)
-{
-    return !relay_trouble(e, relay);
-}
-
 unsigned relay_connections(struct engine *e, int relay, unsigned limit)
 {
     struct relay *r = at(e, relay);
@@ -90,8 +92,11 @@ unsigned relay_connections(struct engine *e, int relay, unsigned limit)
 
 char *relay_secret(struct engine *e, const struct relay_conf *rc)
 {
-    (void)e;
-    return rc->password ? xstrdup(rc->password) : NULL;
+    if (!relay_conf_has_token(rc))
+        return rc->password ? xstrdup(rc->password) : NULL;
+    struct relay *r = find(e->relays, rc->name);
+    const char *text = r && r->token ? token_text(r->token) : NULL;
+    return text ? xstrdup(text) : NULL;
 }
 
 /* --- closing and opening --- */
@@ -136,6 +141,41 @@ static void close_relay(struct engine *e, struct relay *r, const struct outcome 
                (long long)(wait / MINUTE_MS));
 }
 
+/* --- tokens --- */
+
+static void token_changed(void *arg)
+{
+    struct relay *r = arg;
+    schedule_pump(r->engine->schedule);
+}
+
+static void close_without_token(struct engine *e, struct relay *r, const struct relay_conf *rc)
+{
+    struct outcome o;
+    outcome_init(&o, OUTCOME_DEFERRED, STAGE_AUTH);
+    str_copy(STR("4.7.0"), o.enhanced, sizeof o.enhanced);
+    str_copy(STR("no-token"), o.tag, sizeof o.tag);
+    str_copy(str_of(rc->hosts[0].host), o.host, sizeof o.host);
+    outcome_say(&o, "%s", token_why(r->token));
+    close_relay(e, r, &o);
+}
+
+bool relay_prepare(struct engine *e, int relay)
+{
+    struct relay *r = at(e, relay);
+    if (!r || !relay_conf_has_token(&e->conf->relays[relay]))
+        return true;
+    const struct relay_conf *rc = &e->conf->relays[relay];
+    if (!r->token)
+        r->token = token_new(e->io, rc, token_changed, r);
+    enum token_state state = token_want(r->token);
+    if (state == TOKEN_FAILED) {
+        close_without_token(e, r, rc);
+        schedule_pump(e->schedule); /* which now defers what waits there */
+    }
+    return state == TOKEN_READY;
+}
+
 /* 530, 534, 535, 538 and the other refusals of AUTH (RFC 4954 6) are about us and our configuration,
  * never about the mail; a 4yz is the relay's own passing trouble. */
 static bool refuses_us(const struct outcome *o)
@@ -153,6 +193,8 @@ bool relay_judge(struct engine *e, const struct relay_conf *rc, struct outcome *
     struct relay *r = find(e->relays, rc->name);
     if (!r)
         return true;
+    if (r->token)
+        token_drop(r->token);
     /* Others that were under way when the first was refused tell nothing new. */
     if (r->closed_until_mono_ms <= io_mono_ms(e->io))
         close_relay(e, r, o);

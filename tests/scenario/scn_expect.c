@@ -279,6 +279,12 @@ bool scn_expect(struct scn *s)
         return expect_received(s);
     if (strcmp(what, "sessions") == 0)
         return expect_sessions(s);
+    if (strcmp(what, "web") == 0) {
+        uint64_t n;
+        return s->words.n == 3 && scn_number(s, s->words.w[2], &n) &&
+               (sim_web_asked(s->sim) == n ||
+                scn_fail(s, "the web was asked %u times", sim_web_asked(s->sim)));
+    }
     if (strcmp(what, "connects") == 0)
         return expect_connects(s);
     if (strcmp(what, "total") == 0)

@@ -205,6 +205,16 @@ static bool do_latency(struct scn *s)
     return true;
 }
 
+/* web STATUS BODY */
+static bool do_web(struct scn *s)
+{
+    uint64_t status;
+    if (s->words.n != 3 || !scn_number(s, s->words.w[1], &status))
+        return scn_fail(s, "web STATUS BODY");
+    sim_web(s->sim, (int)status, s->words.w[2]);
+    return true;
+}
+
 /* store full|io|well */
 static bool do_store(struct scn *s)
 {
@@ -251,7 +261,8 @@ static const struct {
     {"send", scn_send, true},       {"smtp", scn_smtp_block, true},
     {"control", scn_control, true}, {"wait", do_wait, false},
     {"until", scn_until, true},     {"expect", scn_expect, false},
-    {"latency", do_latency, false}, {"jump", do_jump, false},
+    {"latency", do_latency, false}, {"web", do_web, false},
+    {"jump", do_jump, false},
     {"store", do_store, false},     {"allow-violations", do_allow, false},
 };
 

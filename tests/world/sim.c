@@ -320,6 +320,56 @@ static void submit(struct io *io, struct store_job *job)
         sim_at(s, &s->commit, s->now_ms + s->commit_ms);
 }
 
+/* --- the web: every server answers the same, two round trips later --- */
+
+struct sim_fetch {
+    struct sim *sim;
+    struct io_timer *timer;
+    https_done *done;
+    void *arg;
+};
+
+static void fetch_cancel(struct https_fetch *fetch)
+{
+    struct sim_fetch *f = (struct sim_fetch *)fetch;
+    timer_free(f->timer);
+    free(f);
+}
+
+static void fetch_fire(void *arg)
+{
+    struct sim_fetch f = *(struct sim_fetch *)arg;
+    struct https_reply r = {.status = f.sim->web_status, .why = "Connection refused"};
+    if (r.status)
+        r.body = str_of(f.sim->web_body);
+    fetch_cancel(arg);
+    f.done(f.arg, &r);
+}
+
+static struct https_fetch *fetch(struct io *io, const struct https_request *q, https_done *done,
+                                 void *arg)
+{
+    (void)q;
+    struct sim_fetch *f = xnew(struct sim_fetch);
+    *f = (struct sim_fetch){.sim = sim_of(io), .done = done, .arg = arg};
+    f->timer = timer_new(io, fetch_fire, f);
+    f->sim->web_asked++;
+    timer_start(f->timer, 4 * f->sim->latency_ms);
+    return (struct https_fetch *)f;
+}
+
+void sim_web(struct sim *s, int status, const char *body)
+{
+    free(s->web_body);
+    s->web_body = xstrdup(body);
+    s->web_status = status;
+}
+
+unsigned sim_web_asked(const struct sim *s)
+{
+    return s->web_asked;
+}
+
 static void store_stats(struct io *io, struct writer_stats *out)
 {
     struct sim *s = sim_of(io);
@@ -393,6 +443,8 @@ static const struct io_ops ops = {
     .unsent = sim_unsent,
     .pause = sim_pause,
     .start_tls = sim_start_tls,
+    .fetch = fetch,
+    .fetch_cancel = fetch_cancel,
     .close = sim_close,
     .set_handlers = sim_set_handlers,
     .listen_tcp = sim_listen_tcp,
@@ -436,6 +488,7 @@ void sim_free(struct sim *s)
             e->drop(e);
     }
     heap_done(&s->events);
+    free(s->web_body);
     free(s);
 }
 

@@ -72,6 +72,11 @@ struct str sim_client_got(const struct sim_client *c); /* borrowed until the nex
 void sim_client_drop(struct sim_client *c, size_t n);
 bool sim_client_is_closed(const struct sim_client *c);
 
+/* What every web server answers from now on; status 0: none does. At first that. */
+void sim_web(struct sim *s, int status, const char *body);
+/* Requests so far. */
+unsigned sim_web_asked(const struct sim *s);
+
 /* Connections of the engine to the world: all that were asked for, and those open now. */
 unsigned sim_connects(const struct sim *s);
 unsigned sim_open_conns(const struct sim *s);

@@ -39,6 +39,10 @@ struct sim {
     /* network */
     struct list conns, listeners;
     unsigned connects;
+    /* the web */
+    int web_status;
+    char *web_body; /* own, or NULL */
+    unsigned web_asked;
 };
 
 static inline struct sim *sim_of(struct io *io)
