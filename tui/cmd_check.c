@@ -89,10 +89,9 @@ static void over(void *arg)
     loop_stop(k->loop);
 }
 
-/* Whose servers are asked for their greeting: those that most mail waits for, else two that everybody
- * knows. A store that cannot be read does not stop a check. */
-static size_t choose_receivers(struct cli *c, struct view_group_row *groups,
-                               const char *names[CHECK_RECEIVERS_MAX])
+/* Domains that most mail waits for. A store that cannot be read does not stop a check. */
+static size_t waiting_domains(struct cli *c, struct view_group_row *groups,
+                              const char *names[GROUPS_ASKED])
 {
     struct view_query q = {.now_wall_ms = c->now_wall_ms};
     int n = 0;
@@ -100,26 +99,26 @@ static size_t choose_receivers(struct cli *c, struct view_group_row *groups,
         n = view_groups(c->view, &q, VIEW_GROUP_DOMAIN, groups, GROUPS_ASKED, NULL);
     for (int i = 0; i < n; i++)
         names[i] = groups[i].key;
-    if (n > 0)
-        return (size_t)n;
-    names[0] = "gmail.com";
-    names[1] = "outlook.com";
-    return 2;
+    return n > 0 ? (size_t)n : 0;
 }
 
 static int run_checks(struct checking *k, unsigned which, const char *domain, struct err *err)
 {
     struct conf *conf = &k->c->conf;
     struct view_group_row *groups = xcalloc(GROUPS_ASKED, sizeof(*groups));
-    const char *names[CHECK_RECEIVERS_MAX] = {domain};
+    const char *waiting[GROUPS_ASKED] = {domain};
+    struct check_receivers receivers;
     struct ip sources[CHECK_SOURCES_MAX];
     struct dns_conf dc = {.servers = conf->dns, .servers_n = conf->dns_n, .no_cache = true};
     struct dns *dns;
 
     k->loop = loop_new();
-    struct check_env env = {.loop = k->loop, .conf = conf, .sources = sources, .receivers = names};
+    struct check_env env = {.loop = k->loop, .conf = conf, .sources = sources};
     env.sources_n = check_sources(conf, sources);
-    env.receivers_n = domain ? 1 : choose_receivers(k->c, groups, names);
+    size_t n = domain ? 1 : waiting_domains(k->c, groups, waiting);
+    check_receivers_choose(&receivers, conf, waiting, n);
+    env.receivers = receivers.names;
+    env.receivers_n = receivers.n;
     int rc = dns_new(k->loop, &dc, &dns, err);
     if (rc == 0) {
         env.dns = dns;

@@ -211,21 +211,16 @@ static void checks_interrupted(void *arg)
     loop_stop(c->loop);
 }
 
-/* Whose servers are asked for their greeting: those that most mail waits for; with an empty queue
- * two that everybody knows. */
-static size_t choose_receivers(struct lane *l, struct view_group_row *groups,
-                               const char *names[CHECK_RECEIVERS_MAX])
+/* Domains that most mail waits for. */
+static size_t waiting_domains(struct lane *l, struct view_group_row *groups,
+                              const char *names[GROUPS_ASKED])
 {
     struct view_query q = {.filter = NULL};
     int n = store_groups(l, &q, VIEW_GROUP_DOMAIN, groups, GROUPS_ASKED, NULL);
 
     for (int i = 0; i < n; i++)
         names[i] = groups[i].key;
-    if (n > 0)
-        return (size_t)n;
-    names[0] = "gmail.com";
-    names[1] = "outlook.com";
-    return 2;
+    return n > 0 ? (size_t)n : 0;
 }
 
 static void set_wake(struct lane *l, struct loop_wake *wake)
@@ -239,14 +234,16 @@ static void run_checks(struct lane *l, struct checking *c, struct dns *dns)
 {
     struct view_group_row *groups = xcalloc(GROUPS_ASKED, sizeof(*groups));
     struct loop_wake *wake = loop_wake_new(c->loop, checks_interrupted, c);
-    const char *names[CHECK_RECEIVERS_MAX];
+    const char *waiting[GROUPS_ASKED];
+    struct check_receivers receivers;
     struct ip sources[CHECK_SOURCES_MAX];
     struct check_env env = {.loop = c->loop, .dns = dns, .conf = l->conf->conf};
 
     env.sources = sources;
     env.sources_n = check_sources(l->conf->conf, sources);
-    env.receivers = names;
-    env.receivers_n = choose_receivers(l, groups, names);
+    check_receivers_choose(&receivers, env.conf, waiting, waiting_domains(l, groups, waiting));
+    env.receivers = receivers.names;
+    env.receivers_n = receivers.n;
     set_wake(l, wake);
     c->run = check_start(&env, CHECK_ALL, tell, checks_over, c);
     loop_run(c->loop);

@@ -15,6 +15,13 @@
 #include "core/net/loop.h"
 
 #define CHECK_RECEIVERS_MAX 8
+
+/* Whose servers are connected to: those that mail waits for, else those of check.receivers. */
+struct check_receivers {
+    const char *names[CHECK_RECEIVERS_MAX]; /* into text, or borrowed from the caller */
+    size_t n;
+    char text[1024];
+};
 #define CHECK_SOURCES_MAX   8
 #define CHECK_DEADLINE_MS   5000
 #define CHECK_PATIENCE_MS   2000
@@ -84,5 +91,9 @@ void check_cancel(struct check_run *run);
  * root name server's address, which sends no packet). Returns how many.
  */
 size_t check_sources(const struct conf *conf, struct ip out[CHECK_SOURCES_MAX]);
+
+/* waiting: domains that most mail waits for, may be none; borrowed while r is used. */
+void check_receivers_choose(struct check_receivers *r, const struct conf *conf,
+                            const char *const *waiting, size_t waiting_n);
 
 #endif

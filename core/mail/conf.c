@@ -60,6 +60,7 @@ void conf_init(struct conf *c, const struct conf_defaults *d)
     c->allow[0] = net_of("127.0.0.0/8");
     c->allow[1] = net_of("::1/128");
     c->allow_n = 2;
+    c->check_receivers = xstrdup("gmail.com outlook.com");
     c->store_path = xstrdup(d->state_dir ? d->state_dir : "/var/lib/mxhelm");
     conf_list_values(c, NULL);
 }
@@ -152,6 +153,7 @@ void conf_done(struct conf *c)
     free(c->routes);
     free(c->destinations);
     free(c->froms);
+    free(c->check_receivers);
     free(c->lab_ca_file);
     free(c->store_path);
     free(c->path);

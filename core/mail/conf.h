@@ -132,6 +132,7 @@ struct conf {
     bool lab_special_use, lab_loopback_targets;
     char *lab_ca_file; /* own, or NULL: the system's authorities */
     /* [log] */
+    char *check_receivers; /* own; check.receivers: domains, spaces between them */
     bool log_stderr; /* log.stderr: delivery lines to stderr too */
     /* where each key came from, for `config show` */
     struct conf_value *values; /* own */

@@ -17,6 +17,7 @@ const struct conf_section_row conf_sections[SECTION_COUNT] = {
     [SECTION_RETRY] = {"retry", NULL},
     [SECTION_DESTINATION] = {"destination", "DOMAIN or SITE"},
     [SECTION_FROM] = {"from", "DOMAIN or *"},
+    [SECTION_CHECK] = {"check", NULL},
     [SECTION_LAB] = {"lab", NULL},
     [SECTION_LOG] = {"log", NULL},
 };
@@ -348,6 +349,14 @@ const struct conf_key conf_keys[] = {
      .allowed = "networks with spaces between them, as 192.0.2.0/24 127.0.0.0/8", .rfc = "",
      .explain = "From which networks mail by SMTP may come that uses addresses in the domain of this "
                 "section; see from.allow-uids. Default: empty, no network."},
+
+    {SECTION_CHECK, "receivers", TYPE_TEXT, OF(check_receivers),
+     .allowed = "domains with spaces between them, as gmail.com outlook.com, or empty", .rfc = "",
+     .explain =
+         "Whose mail servers the diagnostics connect to, to see whether port 25 is open: their "
+         "greeting is read, and nothing is sent. Domains for which mail waits are used instead when "
+         "there are any. Nobody else outside is asked but name servers. Empty: port 25 is tested only "
+         "when mail waits. Default: gmail.com outlook.com."},
 
     {SECTION_LAB, "special-use", TYPE_BOOL, OF(lab_special_use), .allowed = "no, yes",
      .rfc = "RFC 6761",
