@@ -223,9 +223,14 @@ int engine_start(struct engine *e, void (*on_fatal)(void *arg, const struct err 
 static void grace_over(void *arg)
 {
     struct engine *e = arg;
+    e->is_grace_over = true;
     list_for_each_safe(l, &e->schedule->outbounds)
         outbound_abort(list_entry(l, struct outbound, link), "this machine's mail engine is going down");
-    schedule_unclaim_waiting(e->schedule);
+    /* What is left waits for the reply to an end of data, which may take ten minutes (RFC 5321
+     * 4.5.3.2.6): it becomes unconfirmed. */
+    list_for_each_safe(l, &e->schedule->outbounds)
+        outbound_cut(list_entry(l, struct outbound, link));
+    intake_stop(e->intake);
     engine_check_drained(e);
 }
 
@@ -253,8 +258,13 @@ void engine_check_drained(struct engine *e)
 {
     if (!e->on_drained || e->is_drain_told)
         return;
-    if (e->schedule->outbounds_n > 0 || intake_sessions(e->intake) > 0 ||
-        !list_empty(&e->store_jobs) || !list_empty(&e->unsettled))
+    if (e->schedule->outbounds_n > 0 || intake_sessions(e->intake) > 0)
+        return;
+    /* What came back from connections that broke meanwhile. */
+    schedule_unclaim_waiting(e->schedule);
+    /* A sick store that has not got well within the grace is not waited for: what it does not know
+     * of, its marks say. */
+    if (!list_empty(&e->store_jobs) || (!list_empty(&e->unsettled) && !e->is_grace_over))
         return;
     e->is_drain_told = true;
     e->on_drained(e->on_drained_arg);
@@ -285,6 +295,7 @@ void engine_reload(struct engine *e, const struct conf *conf, const char **note)
         *note = "store.path changed: that needs a restart";
     e->conf = conf;
     relays_reload(e->relays);
+    intake_reload(e->intake);
     schedule_reload(e->schedule);
     log_notice(e->log, "engine", "configuration read again%s%s", (*note)[0] ? ": " : "", *note);
 }

@@ -42,6 +42,7 @@ struct engine {
     void *on_fatal_arg;
     void (*on_drained)(void *arg); /* set while draining */
     void *on_drained_arg;
+    bool is_grace_over; /* of the drain */
     bool is_drain_told;
     void (*on_reload)(void *arg); /* the control verb "reload"; NULL = not offered */
     void *on_reload_arg;

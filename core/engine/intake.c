@@ -231,18 +231,24 @@ static void accept_local(void *arg, struct io_conn *c, const struct peer *p)
 
 /* --- life --- */
 
+void intake_reload(struct intake *in)
+{
+    const struct conf *c = in->engine->conf;
+    in->limits = (struct smtp_server_limits){
+        .message_bytes = c->max_message_bytes,
+        .recipients = c->max_recipients,
+        .commands = 20,
+        .idle_ms = c->idle_ms,
+        .data_idle_ms = c->idle_ms,
+    };
+}
+
 struct intake *intake_new(struct engine *e)
 {
     struct intake *in = xnew(struct intake);
     in->engine = e;
     list_init(&in->sessions);
-    in->limits = (struct smtp_server_limits){
-        .message_bytes = e->conf->max_message_bytes,
-        .recipients = e->conf->max_recipients,
-        .commands = 20,
-        .idle_ms = e->conf->idle_ms,
-        .data_idle_ms = e->conf->idle_ms,
-    };
+    intake_reload(in);
     return in;
 }
 
@@ -295,6 +301,15 @@ void intake_drain(struct intake *in)
     list_for_each_safe(l, &in->sessions) {
         struct session *s = list_entry(l, struct session, link);
         smtp_server_drain(s->server);
+        session_pump(s);
+    }
+}
+
+void intake_stop(struct intake *in)
+{
+    list_for_each_safe(l, &in->sessions) {
+        struct session *s = list_entry(l, struct session, link);
+        smtp_server_stop(s->server);
         session_pump(s);
     }
 }

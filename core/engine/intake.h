@@ -15,8 +15,12 @@
 struct intake *intake_new(struct engine *e);
 /* Listen on everything that is configured; E_NET, E_BUSY. */
 int intake_listen(struct intake *in, struct err *err);
-/* No new sessions; those that are open end at their next reply. */
+/* No new sessions; those that are open end between two commands. */
 void intake_drain(struct intake *in);
+/* Those that are still open end now. */
+void intake_stop(struct intake *in);
+/* Take up the configuration's limits, for open sessions too. */
+void intake_reload(struct intake *in);
 void intake_free(struct intake *in);
 unsigned intake_sessions(const struct intake *in);
 

@@ -58,6 +58,8 @@ void outbound_carry(struct outbound *o, struct delivery *d);
 void outbound_retire(struct outbound *o);
 /* Drop everything under way with a local outcome (store sick, grace over). */
 void outbound_abort(struct outbound *o, const char *why);
+/* Hang up on a host that talks, as if the connection were lost: nothing is waited for any more. */
+void outbound_cut(struct outbound *o);
 /* Memory only, as a crash would leave it: for engine_free. */
 void outbound_drop(struct outbound *o);
 const char *outbound_phase_name(enum outbound_phase p);

@@ -490,6 +490,15 @@ void outbound_abort_talk(struct outbound *o, const struct outcome *local)
     outbound_gone(o);
 }
 
+void outbound_cut(struct outbound *o)
+{
+    if (!o->client || o->phase != OUTBOUND_TALK)
+        return;
+    o->is_aborting = true;
+    smtp_client_lost(o->client, ECANCELED, io_mono_ms(outbound_engine(o)->io));
+    pump(o);
+}
+
 void outbound_reading_lost(struct outbound *o)
 {
     if (o->reading)

@@ -118,13 +118,18 @@ void smtp_server_free(struct smtp_server *s)
     free(s);
 }
 
+static void go_away(struct smtp_server *s)
+{
+    server_close(s, "4.3.2", "Service shutting down, try again later");
+}
+
 static void run_line(struct smtp_server *s, struct str line)
 {
     bool is_clean = line.n >= 1 && line.p[line.n - 1] == '\r';
 
     s->deadline_mono_ms = s->now_mono_ms + s->limits->idle_ms;
     if (s->is_draining) {
-        server_close(s, "4.3.2", "Service shutting down, try again later");
+        go_away(s);
         return;
     }
     if (is_clean)
@@ -148,7 +153,7 @@ static void skip_line(struct smtp_server *s, struct str *in)
         return;
     s->is_skipping = false;
     if (s->is_draining)
-        server_close(s, "4.3.2", "Service shutting down, try again later");
+        go_away(s);
     else
         server_junk(s, 500, "5.5.2", "Line too long");
 }
@@ -261,6 +266,8 @@ void smtp_server_answer(struct smtp_server *s, int code, const char *enhanced, c
     server_reply(s, code, enhanced, text);
     if (!s->is_running && s->pending.n)
         run_pending(s);
+    if (s->is_draining && s->state == SERVER_COMMAND)
+        go_away(s);
 }
 
 void smtp_server_timeout(struct smtp_server *s, int64_t now_mono_ms)
@@ -278,6 +285,15 @@ void smtp_server_timeout(struct smtp_server *s, int64_t now_mono_ms)
 void smtp_server_drain(struct smtp_server *s)
 {
     s->is_draining = true;
+    if (s->state == SERVER_COMMAND && s->line.n == 0 && !s->is_skipping)
+        go_away(s);
+}
+
+void smtp_server_stop(struct smtp_server *s)
+{
+    s->is_draining = true;
+    if (s->state != SERVER_WAIT && s->state != SERVER_CLOSED)
+        go_away(s);
 }
 
 struct str smtp_server_output(const struct smtp_server *s)

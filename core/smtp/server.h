@@ -93,8 +93,12 @@ void smtp_server_input(struct smtp_server *s, struct str bytes, int64_t now_mono
 void smtp_server_answer(struct smtp_server *s, int code, const char *enhanced, const char *text,
                         int64_t now_mono_ms);
 void smtp_server_timeout(struct smtp_server *s, int64_t now_mono_ms);
-/* Going away: 421 4.3.2 at the next point where a reply is due, then closed. */
+/* Going away: 421 4.3.2 between two commands, then closed (RFC 5321 3.8). Content that is coming in
+ * is taken and answered first. */
 void smtp_server_drain(struct smtp_server *s);
+/* The patience is over: 421 whatever it does; only a message whose end waits for smtp_server_answer
+ * gets that first. */
+void smtp_server_stop(struct smtp_server *s);
 
 struct str smtp_server_output(const struct smtp_server *s); /* borrowed until the next call */
 void smtp_server_sent(struct smtp_server *s, size_t n);

@@ -649,6 +649,67 @@ static void draining_answers_the_message_and_then_goes(void **state)
     buf_done(&out);
 }
 
+static void draining_an_idle_session_says_421_at_once(void **state)
+{
+    (void)state;
+    struct owner o;
+    struct buf out = BUF_INIT;
+
+    owner_start(&o, true);
+    smtp_server_input(o.s, STR("EHLO c\r\nMAIL FROM:<a@x.test>\r\n"), 0);
+    take_output(&o, &out);
+    buf_clear(&out);
+    smtp_server_drain(o.s);
+    take_output(&o, &out);
+    assert_string_equal(buf_text(&out),
+                        "421 4.3.2 mx.test Service shutting down, try again later\r\n");
+    assert_true(smtp_server_is_closing(o.s));
+    assert_true(str_ends(buf_str(&o.seen), STR("abort\n")));
+    owner_done(&o);
+    buf_done(&out);
+}
+
+static void draining_says_421_behind_the_last_answer(void **state)
+{
+    (void)state;
+    struct owner o;
+    struct buf out = BUF_INIT;
+
+    owner_start(&o, true);
+    smtp_server_input(o.s, STR(START "DATA\r\nx\r\n"), 0);
+    smtp_server_drain(o.s);
+    take_output(&o, &out);
+    buf_clear(&out);
+    feed(&o, STR(".\r\n"), &out);
+    assert_string_equal(buf_text(&out),
+                        QUEUED "421 4.3.2 mx.test Service shutting down, try again later\r\n");
+    assert_true(smtp_server_is_closing(o.s));
+    owner_done(&o);
+    buf_done(&out);
+}
+
+static void stopping_breaks_off_content_that_does_not_end(void **state)
+{
+    (void)state;
+    struct owner o;
+    struct buf out = BUF_INIT;
+
+    owner_start(&o, true);
+    smtp_server_input(o.s, STR(START "DATA\r\nx\r\n"), 0);
+    smtp_server_drain(o.s);
+    take_output(&o, &out);
+    buf_clear(&out);
+    assert_false(smtp_server_is_closing(o.s));
+    smtp_server_stop(o.s);
+    take_output(&o, &out);
+    assert_string_equal(buf_text(&out),
+                        "421 4.3.2 mx.test Service shutting down, try again later\r\n");
+    assert_true(smtp_server_is_closing(o.s));
+    assert_true(str_ends(buf_str(&o.seen), STR("abort\n")));
+    owner_done(&o);
+    buf_done(&out);
+}
+
 static void a_refused_session_only_answers_quit(void **state)
 {
     (void)state;
@@ -763,6 +824,9 @@ int main(void)
         cmocka_unit_test(freeing_drops_an_open_transaction_once),
         cmocka_unit_test(deadlines_count_from_the_last_whole_command),
         cmocka_unit_test(draining_answers_the_message_and_then_goes),
+        cmocka_unit_test(draining_an_idle_session_says_421_at_once),
+        cmocka_unit_test(draining_says_421_behind_the_last_answer),
+        cmocka_unit_test(stopping_breaks_off_content_that_does_not_end),
         cmocka_unit_test(a_refused_session_only_answers_quit),
         cmocka_unit_test(parameters_are_strict),
         cmocka_unit_test(long_content_passes_in_long_runs),
