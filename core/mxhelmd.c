@@ -18,6 +18,7 @@
 #include "core/base/alloc.h"
 #include "core/engine/engine.h"
 #include "core/engine/io_real.h"
+#include "core/engine/sender_check.h"
 #include "core/mail/conf.h"
 
 #define EXIT_USAGE  2
@@ -42,7 +43,8 @@ struct daemon {
 static int usage(void)
 {
     fputs("usage: mxhelmd [-c FILE]         run in the foreground\n"
-          "       mxhelmd check [-c FILE]   read the configuration, say what is wrong\n"
+          "       mxhelmd check [--no-dns] [-c FILE]\n"
+          "                                 read the configuration, say what is wrong\n"
           "       mxhelmd --version\n",
           stderr);
     return EXIT_USAGE;
@@ -67,7 +69,41 @@ static struct conf *load(const char *path, struct err *err)
     return c;
 }
 
-static int check(const char *path)
+struct asked {
+    struct loop *loop;
+    enum sender_verdict verdict;
+};
+
+static void told_sender(void *arg, enum sender_verdict v)
+{
+    struct asked *a = arg;
+    a->verdict = v;
+    loop_stop(a->loop);
+}
+
+/* S6: can the sender address receive mail? 0, or EXIT_CONFIG after one sentence. */
+static int check_sender(const struct conf *c)
+{
+    struct asked a = {.loop = loop_new(), .verdict = SENDER_UNKNOWN};
+    struct io_real *io = NULL;
+    struct err err = ERR_NONE;
+    if (io_real_new_without_store(a.loop, c, &io, &err) >= 0) {
+        sender_check_begin(io_real_io(io), strrchr(c->sender, '@') + 1, told_sender, &a);
+        loop_run(a.loop);
+        io_real_free(io);
+    }
+    loop_free(a.loop);
+    if (a.verdict == SENDER_UNKNOWN)
+        printf("identity.sender: could not test whether «%s» can receive mail: the DNS did not "
+               "answer\n", c->sender);
+    if (!sender_verdict_text(a.verdict)[0])
+        return 0;
+    fprintf(stderr, "mxhelmd: identity.sender: «%s» cannot receive mail: %s\n", c->sender,
+            sender_verdict_text(a.verdict));
+    return EXIT_CONFIG;
+}
+
+static int check(const char *path, bool with_dns)
 {
     struct err err = ERR_NONE;
     struct conf *c = load(path, &err);
@@ -75,10 +111,13 @@ static int check(const char *path)
         fprintf(stderr, "mxhelmd: %s\n", err.text);
         return EXIT_CONFIG;
     }
-    printf("%s: the configuration is valid\n", path ? path : "built-in defaults");
+    /* The built-in defaults are for a first look, and [lab] for tests: both know no Internet. */
+    int rc = with_dns && path && !c->lab_special_use ? check_sender(c) : 0;
+    if (rc == 0)
+        printf("%s: the configuration is valid\n", path ? path : "built-in defaults");
     conf_done(c);
     free(c);
-    return 0;
+    return rc;
 }
 
 /* --- signals --- */
@@ -219,12 +258,14 @@ static int run(const char *path)
 int main(int argc, char **argv)
 {
     const char *path = getenv("MXHELM_CONFIG");
-    bool is_check = false;
+    bool is_check = false, with_dns = true;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
             path = argv[++i];
         else if (strcmp(argv[i], "check") == 0 && !is_check)
             is_check = true;
+        else if (strcmp(argv[i], "--no-dns") == 0 && is_check)
+            with_dns = false;
         else if (strcmp(argv[i], "--version") == 0)
             return puts("mxhelmd " MXHELM_VERSION) < 0;
         else
@@ -232,5 +273,5 @@ int main(int argc, char **argv)
     }
     if (!path && access(CONF_DEFAULT_PATH, F_OK) == 0)
         path = CONF_DEFAULT_PATH;
-    return is_check ? check(path) : run(path);
+    return is_check ? check(path, with_dns) : run(path);
 }

@@ -10,6 +10,9 @@
 
 /* RFC 5321 6.3 asks for at least 100; loops are found earlier with what the large sites use. */
 #define HOPS_MAX 50u
+/* How long a sender's domain that was looked up is believed; and one that nobody could tell of. */
+#define SENDER_FINE_MS    (5 * MINUTE_MS)
+#define SENDER_UNKNOWN_MS (30 * SECOND_MS)
 
 static void upload_free(struct upload *u)
 {
@@ -334,23 +337,20 @@ static void accept_free(struct ejob *job)
     free(a);
 }
 
-void upload_end(void *arg, const struct smtp_envelope *env)
+static void answer_refused(struct session *s)
 {
-    (void)env;
-    struct session *s = arg;
-    struct engine *e = s->intake->engine;
     struct upload *u = s->upload;
-    if (!u->has_header && u->refused_code == 0)
-        repair_header(s);
-    if (u->refused_code != 0) {
-        int code = u->refused_code;
-        char enhanced[12], text[200];
-        memcpy(enhanced, u->refused_enhanced, sizeof enhanced);
-        memcpy(text, u->refused_text, sizeof text);
-        upload_abort(s);
-        smtp_server_answer(s->server, code, enhanced, text, io_mono_ms(e->io));
-        return;
-    }
+    int code = u->refused_code;
+    char enhanced[12], text[200];
+    memcpy(enhanced, u->refused_enhanced, sizeof enhanced);
+    memcpy(text, u->refused_text, sizeof text);
+    upload_abort(s);
+    smtp_server_answer(s->server, code, enhanced, text, io_mono_ms(s->intake->engine->io));
+}
+
+static void store_message(struct session *s)
+{
+    struct upload *u = s->upload;
     if (u->has_8bit)
         u->message.flags |= MSG_8BIT;
     struct accept_job *a = xnew(struct accept_job);
@@ -362,7 +362,66 @@ void upload_end(void *arg, const struct smtp_envelope *env)
     logline_accepted(&a->line, &u->message, (unsigned)u->rcpts_n);
     s->accepting = a;
     s->upload = NULL;
-    ejob_submit(e, &a->job, STORE_JOB_WRITE);
+    ejob_submit(s->intake->engine, &a->job, STORE_JOB_WRITE);
+}
+
+/* --- the sender's domain --- */
+
+static const char *sender_domain(const struct upload *u)
+{
+    const char *at = strrchr(u->message.reverse_path, '@');
+    return at ? at + 1 : "";
+}
+
+/* Only what goes out directly: a relay judges for itself, and its users' DNS may know nothing of the
+ * Internet. The sender address is the operator's, and `mxhelmd check` looks at it. */
+static bool wants_sender_check(const struct session *s)
+{
+    const struct engine *e = s->intake->engine;
+    const char *domain = sender_domain(s->upload);
+    if (e->conf->lab_special_use || e->conf->relay >= 0 || !domain[0] || domain[0] == '[' ||
+        from_policy_replaces(e->conf, s->upload->message.class))
+        return false;
+    for (size_t i = 0; i < SENDERS_KNOWN; i++) {
+        const struct sender_known *k = &s->intake->senders[i];
+        if (k->until_mono_ms > io_mono_ms(e->io) && strcasecmp(k->domain, domain) == 0)
+            return false;
+    }
+    return true;
+}
+
+static void sender_checked(void *arg, enum sender_verdict v)
+{
+    struct session *s = arg;
+    struct intake *in = s->intake;
+    s->checking = NULL;
+    if (sender_verdict_text(v)[0]) {
+        refuse(s->upload, 550, sender_verdict_enhanced(v), sender_verdict_text(v));
+        answer_refused(s);
+    } else {
+        struct sender_known *k = &in->senders[in->senders_next++ % SENDERS_KNOWN];
+        int64_t life = v == SENDER_FINE ? SENDER_FINE_MS : SENDER_UNKNOWN_MS;
+        str_copy(str_of(sender_domain(s->upload)), k->domain, sizeof k->domain);
+        k->until_mono_ms = io_mono_ms(in->engine->io) + life;
+        store_message(s);
+    }
+    session_pump(s);
+}
+
+void upload_end(void *arg, const struct smtp_envelope *env)
+{
+    (void)env;
+    struct session *s = arg;
+    struct engine *e = s->intake->engine;
+    struct upload *u = s->upload;
+    if (!u->has_header && u->refused_code == 0)
+        repair_header(s);
+    if (u->refused_code != 0)
+        answer_refused(s);
+    else if (wants_sender_check(s))
+        s->checking = sender_check_begin(e->io, sender_domain(u), sender_checked, s);
+    else
+        store_message(s);
 }
 
 void upload_abort(void *arg)
@@ -377,6 +436,8 @@ void upload_abort(void *arg)
 
 void upload_forget(struct session *s)
 {
+    sender_check_cancel(s->checking);
+    s->checking = NULL;
     if (s->accepting)
         s->accepting->session = NULL;
     s->accepting = NULL;

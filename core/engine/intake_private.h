@@ -5,8 +5,17 @@
 
 #include "core/engine/from_policy.h"
 #include "core/engine/intake.h"
+#include "core/engine/sender_check.h"
 #include "core/smtp/server.h"
 #include "store/queue.h"
+
+/* Sender domains that were looked up: an application sends from few. */
+#define SENDERS_KNOWN 32u
+
+struct sender_known {
+    char domain[ADDR_DOMAIN_MAX + 1];
+    int64_t until_mono_ms;
+};
 
 struct intake {
     struct engine *engine; /* borrowed */
@@ -16,6 +25,8 @@ struct intake {
     size_t listeners_n;
     struct smtp_server_limits limits;
     bool is_draining;
+    struct sender_known senders[SENDERS_KNOWN];
+    size_t senders_next; /* the one that is overwritten */
 };
 
 /* A message on its way in. */
@@ -49,6 +60,7 @@ struct session {
     bool is_allowed; /* may name recipients */
     bool is_paused;
     struct upload *upload; /* own; NULL outside a transaction */
+    struct sender_check *checking; /* own: the sender's domain is looked up, or NULL */
     struct accept_job *accepting; /* borrowed: commit under way, or NULL */
 };
 

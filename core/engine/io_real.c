@@ -235,7 +235,7 @@ static bool believes_ad(const struct conf *conf)
     return conf->dns_n > 0;
 }
 
-int io_real_new(struct loop *loop, const struct conf *conf, const struct log *log,
+static int make(struct loop *loop, const struct conf *conf, const struct log *log, bool with_store,
                 struct io_real **out, struct err *err)
 {
     struct io_real *r = xnew(struct io_real);
@@ -254,7 +254,7 @@ int io_real_new(struct loop *loop, const struct conf *conf, const struct log *lo
                             .allow_loopback = conf->lab_loopback_targets};
     if (rc >= 0)
         r->https = https_new(loop, r->dns, &hc);
-    if (rc >= 0)
+    if (rc >= 0 && with_store)
         rc = writer_new(conf->store_path, false, wake_loop, r, log, &r->writer, err);
     if (rc < 0) {
         io_real_free(r);
@@ -262,6 +262,18 @@ int io_real_new(struct loop *loop, const struct conf *conf, const struct log *lo
     }
     *out = r;
     return 0;
+}
+
+int io_real_new(struct loop *loop, const struct conf *conf, const struct log *log,
+                struct io_real **out, struct err *err)
+{
+    return make(loop, conf, log, true, out, err);
+}
+
+int io_real_new_without_store(struct loop *loop, const struct conf *conf, struct io_real **out,
+                              struct err *err)
+{
+    return make(loop, conf, NULL, false, out, err);
 }
 
 struct io *io_real_io(struct io_real *r)
