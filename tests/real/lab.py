@@ -145,6 +145,8 @@ class Lab:
         return p
 
     def text(self, log):
+        if not os.path.exists(f"{self.dir}/{log}"):
+            return ""
         with open(f"{self.dir}/{log}", encoding="utf-8", errors="backslashreplace") as f:
             return f.read()
 
@@ -162,12 +164,13 @@ class Lab:
         return self.engine
 
     def listens(self):
+        """It takes mail, and does not only say that it is starting."""
         if self.engine.poll() is not None:
             raise AssertionError(f"mxhelmd ended by itself with {self.engine.returncode}:\n"
                                  + self.text("engine.log")[-3000:])
         try:
-            socket.create_connection((self.net + ".1", self.smtp), 5).close()
-            return True
+            with socket.create_connection((self.net + ".1", self.smtp), 5) as s:
+                return s.recv(100)[:3] == b"220"
         except OSError:
             return False
 
@@ -229,7 +232,7 @@ class Lab:
             except subprocess.TimeoutExpired:
                 p.kill()
                 p.wait()
-        if keep:
+        if keep or "MXHELM_TEST_KEEP" in os.environ:
             print("kept for a look:", self.dir)
         else:
             shutil.rmtree(self.dir, ignore_errors=True)
@@ -238,9 +241,9 @@ class Lab:
 class Feeder(threading.Thread):
     """One SMTP client after another, until told to stop. Every message has a sender of its own."""
 
-    def __init__(self, lab, name, seed, pace_s):
+    def __init__(self, lab, name, seed, pace_s, mix=MIX):
         super().__init__(daemon=True)
-        self.lab, self.tag, self.pace_s = lab, name, pace_s
+        self.lab, self.tag, self.pace_s, self.mix = lab, name, pace_s, mix
         self.random = random.Random(seed)
         self.stop = threading.Event()
         self.accepted = {}  # address: size of the content
@@ -294,7 +297,7 @@ class Feeder(threading.Thread):
     def message(self, s, f):
         self.n += 1
         local = f"{self.tag}.{self.n}"
-        to = [f"{local}@{d}.test" for d in self.random.choice(MIX).split()]
+        to = [f"{local}@{d}.test" for d in self.random.choice(self.mix).split()]
         # Some fill more than one chunk of the store (256 KiB).
         lines = 6000 if self.random.random() < 0.01 else self.random.randint(1, 60)
         body = (f"From: <{local}@src.test>\r\nSubject: {local}\r\n\r\n"
@@ -318,9 +321,9 @@ class Feeder(threading.Thread):
         raise EOFError
 
 
-def feed(lab, sessions, pace_s, seed):
+def feed(lab, sessions, pace_s, seed, mix=MIX):
     """Starts that many feeders; pace_s is the mean time between two messages of one."""
-    feeders = [Feeder(lab, f"s{i}", f"{seed}/{i}", pace_s) for i in range(sessions)]
+    feeders = [Feeder(lab, f"s{i}", f"{seed}/{i}", pace_s, mix) for i in range(sessions)]
     for f in feeders:
         f.start()
     return feeders

@@ -13,8 +13,10 @@ starts. lab.py says what must be true in the end.
 """
 
 import argparse
+import collections
 import os
 import random
+import re
 import sqlite3
 import sys
 import time
@@ -43,14 +45,19 @@ def tamper(lab, what):
         message, = db.execute("SELECT message FROM recipient WHERE state=0 AND next=0").fetchone()
         db.execute("UPDATE message SET open=open+1 WHERE id=?", (message,))
         size, = db.execute("SELECT size FROM message WHERE id=?", (message,)).fetchone()
-        db.execute("INSERT OR REPLACE INTO chunk VALUES(?, 0, ?)", (message, b"x" * (size - 2) + b"\r\n"))
+        db.execute("INSERT OR REPLACE INTO chunk VALUES(?, ?)", (message, b"x" * (size - 2) + b"\r\n"))
     db.commit()
     db.close()
     return changed
 
 
-def one_life(lab, rng):
-    """From one start to a kill."""
+RECOVERED = re.compile(r"(\d+) recipients go on, (\d+) may have been delivered \(unconfirmed\)")
+
+
+def one_life(lab, rng, marked):
+    """From one start to a kill. marked: what was in flight at the kill before this life. Returns what
+    is wrong."""
+    log_from = len(lab.text("engine.log"))
     if rng.random() < 0.2:
         lab.start_engine(wait=False)
         time.sleep(rng.random() * 0.4)
@@ -58,25 +65,30 @@ def one_life(lab, rng):
         lab.start_engine()
         time.sleep(rng.random() * 0.8)
     lab.kill()
+    said = RECOVERED.search(lab.text("engine.log"), log_from)
+    if said and int(said[2]) != len(marked):
+        return [f"{len(marked)} may have been delivered at the kill, the engine says: {said[0]}"]
+    return []
 
 
 def crash(args, kills, what=None):
     """Returns (figures, problems)."""
     lab = Lab(args.mxhelmd, args.worldd)
     rng = random.Random(args.seed)
-    marked = []
+    marked = collections.Counter()  # how often each was in flight behind its end of data
+    marks, problems = [], []
     tampered = with_claims = with_marks = 0
     is_well = False
     try:
         lab.start_world()
         feeders = feed(lab, sessions=12, pace_s=0.05, seed=args.seed)
         for _ in range(kills):
-            one_life(lab, rng)
+            problems += one_life(lab, rng, marks)
             if what and (what == "unmark" or not tampered):
                 tampered += tamper(lab, what)
             claims, marks = lab.in_flight()
             with_claims, with_marks = with_claims + bool(claims), with_marks + bool(marks)
-            marked += marks
+            marked.update(marks)
         lab.start_engine()
         time.sleep(0.5)
         stop_feeding(feeders)
@@ -84,7 +96,7 @@ def crash(args, kills, what=None):
                  + str(lab.live_rows("SELECT state, count(*) FROM recipient GROUP BY state")))
         account = Account(lab, feeders, marked)
         code = lab.terminate()
-        problems = account.problems() + complain_of_log(lab)
+        problems += account.problems() + complain_of_log(lab)
         if code:
             problems.append(f"the last run ended with {code}")
         if not with_marks:
