@@ -75,7 +75,22 @@ _Static_assert(COUNTER_COUNT == 11, "schema_1 makes one row per counter");
 static const char schema_2[] =
     "ALTER TABLE message ADD COLUMN report_to TEXT NOT NULL DEFAULT '';";
 
-static const char *const steps[] = {schema_1, schema_2};
+/*
+ * Step 3. In a table without rowids, finding the place of a row reads whole rows on the way, and a row
+ * of chunk is up to 256 KiB: each insert into it read megabytes. So the first piece, mostly the only
+ * one, is found by its message's id as rowid, and the others by a small index.
+ */
+static const char schema_3[] =
+    "ALTER TABLE chunk RENAME TO chunk_1;"
+    "CREATE TABLE chunk(message INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+    "CREATE TABLE chunk_more("
+    " message INTEGER NOT NULL, seq INTEGER NOT NULL, data BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX chunk_more_at ON chunk_more(message, seq);"
+    "INSERT INTO chunk SELECT message, data FROM chunk_1 WHERE seq=0;"
+    "INSERT INTO chunk_more SELECT message, seq, data FROM chunk_1 WHERE seq>0;"
+    "DROP TABLE chunk_1;";
+
+static const char *const steps[] = {schema_1, schema_2, schema_3};
 
 _Static_assert(ARRAY_LEN(steps) == STORE_SCHEMA, "one step per version");
 

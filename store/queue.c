@@ -18,13 +18,17 @@ int queue_put_chunk(struct store *s, int64_t message_id, unsigned seq, struct st
     if (bytes.n > QUEUE_CHUNK_BYTES)
         return err_set(err, E_LIMIT, "a piece of a body is larger than %u octets",
                        QUEUE_CHUNK_BYTES);
-    st = store_stmt(s, STMT_CHUNK_PUT, "INSERT INTO chunk(message, seq, data) VALUES(?1, ?2, ?3)",
-                    err);
+    if (seq == 0)
+        st = store_stmt(s, STMT_CHUNK_PUT, "INSERT INTO chunk(message, data) VALUES(?1, ?2)", err);
+    else
+        st = store_stmt(s, STMT_MORE_PUT,
+                        "INSERT INTO chunk_more(message, data, seq) VALUES(?1, ?2, ?3)", err);
     if (!st)
         return -(int)E_IO;
     bind_i(st, 1, message_id);
-    bind_i(st, 2, seq);
-    sqlite3_bind_blob(st, 3, bytes.n ? bytes.p : "", (int)bytes.n, SQLITE_STATIC);
+    if (seq > 0)
+        bind_i(st, 3, seq);
+    sqlite3_bind_blob(st, 2, bytes.n ? bytes.p : "", (int)bytes.n, SQLITE_STATIC);
     rc = store_run(s, st, err, "store a body");
     if (!rc && seq == 0)
         store_loose_add(s, message_id);

@@ -78,6 +78,11 @@ static int sweep_uploads(struct store *s, struct queue_recovered *out, struct er
                       " WHERE message NOT IN (SELECT id FROM message))",
                       0, &chunks, err, "sweep uploads");
 
+    if (!rc)
+        rc = run_once(s,
+                      "DELETE FROM chunk_more WHERE message IN (SELECT message FROM upload"
+                      " WHERE message NOT IN (SELECT id FROM message))",
+                      0, &chunks, err, "sweep uploads");
     return rc ? rc : run_once(s, "DELETE FROM upload", 0, &out->orphans, err, "sweep uploads");
 }
 

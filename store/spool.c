@@ -8,13 +8,17 @@ static int read_chunk(struct store *s, int64_t message_id, unsigned seq, size_t 
                       struct buf *out, struct err *err)
 {
     sqlite3_stmt *st =
-        store_stmt(s, STMT_CHUNK_READ, "SELECT data FROM chunk WHERE message=?1 AND seq=?2", err);
+        seq == 0
+            ? store_stmt(s, STMT_CHUNK_READ, "SELECT data FROM chunk WHERE message=?1", err)
+            : store_stmt(s, STMT_MORE_READ,
+                         "SELECT data FROM chunk_more WHERE message=?1 AND seq=?2", err);
     int rc;
 
     if (!st)
         return -(int)E_IO;
     bind_i(st, 1, message_id);
-    bind_i(st, 2, seq);
+    if (seq > 0)
+        bind_i(st, 2, seq);
     rc = store_next(s, st, err, "read a body");
     if (rc < 0)
         return rc;
@@ -87,9 +91,14 @@ int spool_read_header(struct store *s, int64_t message_id, size_t max, struct bu
 int spool_drop(struct store *s, int64_t message_id, struct err *err)
 {
     sqlite3_stmt *st = store_stmt(s, STMT_CHUNK_DROP, "DELETE FROM chunk WHERE message=?1", err);
+    sqlite3_stmt *more =
+        store_stmt(s, STMT_MORE_DROP, "DELETE FROM chunk_more WHERE message=?1", err);
+    int rc;
 
-    if (!st)
+    if (!st || !more)
         return -(int)E_IO;
     bind_i(st, 1, message_id);
-    return store_run(s, st, err, "drop a body");
+    bind_i(more, 1, message_id);
+    rc = store_run(s, st, err, "drop a body");
+    return rc ? rc : store_run(s, more, err, "drop a body");
 }

@@ -19,7 +19,7 @@
 #include "store/queue.h"
 #include "store/store.h"
 
-#define STORE_SCHEMA         2
+#define STORE_SCHEMA         3
 #define STORE_TEXT(n)        STORE_TEXT_OF(n)
 #define STORE_TEXT_OF(n)     #n
 #define STORE_APPLICATION_ID 0x4d455131
@@ -46,6 +46,9 @@ enum store_stmt {
     STMT_CHUNK_PUT,
     STMT_CHUNK_READ,
     STMT_CHUNK_DROP,
+    STMT_MORE_PUT,
+    STMT_MORE_READ,
+    STMT_MORE_DROP,
     STMT_MESSAGE_ADD,
     STMT_MESSAGE_DROP,
     STMT_MESSAGE_GET,

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "store/spool.h"
 #include "store/store_private.h"
 #include "store/view.h"
 #include "tests/unit/store/fixture.h"
@@ -98,11 +99,11 @@ static void stores_that_are_not_ours_are_refused_with_a_sentence(void **state)
         const char *name, *sql, *says;
         enum err_code writer, reader;
     } rows[] = {
-        {"newer schema", "PRAGMA user_version=99", "is of schema 99, this program knows up to 2",
+        {"newer schema", "PRAGMA user_version=99", "is of schema 99, this program knows up to 3",
          E_SCHEMA, E_SCHEMA},
         {"another program's", "PRAGMA application_id=7", "not a store of mxhelm", E_SCHEMA,
          E_SCHEMA},
-        {"older schema", "PRAGMA user_version=0", "this program needs 2", E_OK, E_SCHEMA},
+        {"older schema", "PRAGMA user_version=0", "this program needs 3", E_OK, E_SCHEMA},
     };
 
     (void)state;
@@ -125,7 +126,7 @@ static void stores_that_are_not_ours_are_refused_with_a_sentence(void **state)
     }
 }
 
-/* Step 2: a message of before reports to its sender, as it did. */
+/* Step 2: a message of before reports to its sender, as it did. Step 3: bodies keep their pieces. */
 static void a_store_of_schema_1_is_brought_up_to_date(void **state)
 {
     struct fixture f;
@@ -136,12 +137,23 @@ static void a_store_of_schema_1_is_brought_up_to_date(void **state)
     fixture_init(&f);
     assert_int_equal(store_open(f.dir, STORE_WRITER, &s, &err), 0);
     store_close(s);
-    sql(f.dir, "ALTER TABLE message DROP COLUMN report_to;"
+    sql(f.dir, "DROP TABLE chunk; DROP TABLE chunk_more;"
+               "CREATE TABLE chunk(message INTEGER NOT NULL, seq INTEGER NOT NULL,"
+               " data BLOB NOT NULL, PRIMARY KEY(message, seq)) WITHOUT ROWID;"
+               "INSERT INTO chunk VALUES(7,0,x'61'),(7,1,x'62'),(7,2,x'63'),(9,0,x'64');"
+               "ALTER TABLE message DROP COLUMN report_to;"
                "INSERT INTO message VALUES(7,1,0,9,0,0,0,8,8,'anna@example.com','','','','','','');"
                "PRAGMA user_version=1");
     assert_int_equal(store_open(f.dir, STORE_WRITER, &s, &err), 0);
     assert_int_equal(pragma(s, "PRAGMA user_version"), STORE_SCHEMA);
     assert_int_equal(pragma(s, "SELECT count(*) FROM message WHERE report_to=''"), 1);
+    struct buf body = BUF_INIT;
+    for (unsigned seq = 0; seq < 3; seq++)
+        assert_int_equal(spool_read(s, 7, seq, &body, &err), 0);
+    assert_int_equal(spool_read(s, 7, 3, &body, &err), -(int)E_NOTFOUND);
+    assert_int_equal(spool_read(s, 9, 0, &body, &err), 0);
+    assert_string_equal(buf_text(&body), "abcd");
+    buf_done(&body);
     store_close(s);
     fixture_remove(f.dir);
 }
