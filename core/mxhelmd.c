@@ -63,6 +63,7 @@ static struct conf *load(const char *path, struct err *err)
     free(state);
     free(host);
     if (path && conf_load(c, path, err) < 0) {
+        conf_done(c);
         free(c);
         return NULL;
     }
