@@ -13,6 +13,7 @@ set -eu
 PACKAGES='
 build-essential
 clang
+debootstrap
 libc-ares-dev
 libcmocka-dev
 libcurl4-openssl-dev
