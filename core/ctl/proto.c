@@ -11,10 +11,10 @@
 /* --- names --- */
 
 static const char *const verb_names[] = {
-    [CTL_STATUS] = "status",   [CTL_RETRY] = "retry",       [CTL_HOLD] = "hold",
-    [CTL_RELEASE] = "release", [CTL_DELETE] = "delete",     [CTL_CONFIRM] = "confirm",
-    [CTL_RESEND] = "resend",   [CTL_JOB] = "job",
-    [CTL_JOBS] = "jobs",       [CTL_STOP_JOB] = "stop-job", [CTL_RELOAD] = "reload",
+    [CTL_STATUS] = "status",     [CTL_RETRY] = "retry",   [CTL_HOLD] = "hold",
+    [CTL_RELEASE] = "release",   [CTL_DELETE] = "delete", [CTL_CONFIRM] = "confirm",
+    [CTL_RESEND] = "resend",     [CTL_JOB] = "job",       [CTL_JOBS] = "jobs",
+    [CTL_STOP_JOB] = "stop-job", [CTL_RELOAD] = "reload",
 };
 static const char *const engine_names[] = {
     [ENGINE_STARTING] = "starting",
