@@ -209,6 +209,10 @@ static void dispatch(struct schedule *s)
     list_init(&blocked);
     while (engine_delivers(s->engine) && !list_empty(&s->turn)) {
         struct site *site = list_entry(s->turn.next, struct site, turn);
+        if (list_empty(&site->ready)) {
+            list_remove(&site->turn); /* an operator took away what waited there */
+            continue;
+        }
         const struct outcome *trouble = site_trouble(site);
         if (trouble) {
             defer_ready(site, trouble);
