@@ -145,6 +145,8 @@ static int chunk_run(struct store_job *base, struct store *st, struct err *err)
     return queue_put_chunk(st, c->message_id, c->seq, buf_str(&c->bytes), err);
 }
 
+static void store_when_whole(struct session *s);
+
 static bool chunk_done(struct ejob *job, int rc, const struct err *err)
 {
     (void)err;
@@ -155,6 +157,8 @@ static bool chunk_done(struct ejob *job, int rc, const struct err *err)
     s->upload->flying--;
     if (rc < 0)
         refuse(s->upload, 452, "4.3.1", "the mail store cannot take mail now: try again later");
+    if (s->upload->is_ended)
+        store_when_whole(s);
     session_pump(s);
     return false;
 }
@@ -365,6 +369,19 @@ static void store_message(struct session *s)
     ejob_submit(s->intake->engine, &a->job, STORE_JOB_WRITE);
 }
 
+/* A chunk may fail where a later job succeeds (a full disk that got its ballast back): nothing is
+ * accepted before every chunk is known to be there. */
+static void store_when_whole(struct session *s)
+{
+    s->upload->is_ended = true;
+    if (s->upload->flying > 0)
+        return;
+    if (s->upload->refused_code != 0)
+        answer_refused(s);
+    else
+        store_message(s);
+}
+
 /* --- the sender's domain --- */
 
 static const char *sender_domain(const struct upload *u)
@@ -403,7 +420,7 @@ static void sender_checked(void *arg, enum sender_verdict v)
         int64_t life = v == SENDER_FINE ? SENDER_FINE_MS : SENDER_UNKNOWN_MS;
         str_copy(str_of(sender_domain(s->upload)), k->domain, sizeof k->domain);
         k->until_mono_ms = io_mono_ms(in->engine->io) + life;
-        store_message(s);
+        store_when_whole(s);
     }
     session_pump(s);
 }
@@ -421,7 +438,7 @@ void upload_end(void *arg, const struct smtp_envelope *env)
     else if (wants_sender_check(s))
         s->checking = sender_check_begin(e->io, sender_domain(u), sender_checked, s);
     else
-        store_message(s);
+        store_when_whole(s);
 }
 
 void upload_abort(void *arg)

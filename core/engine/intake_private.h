@@ -39,6 +39,7 @@ struct upload {
     struct buf chunk;  /* stored form, not yet given to the store */
     unsigned chunks;   /* given */
     unsigned flying;   /* chunk jobs in the store's hands */
+    bool is_ended;     /* it may be stored, once all chunks are */
     bool has_8bit;
     int refused_code;  /* 0 = fine so far; else what end of data is answered with */
     char refused_enhanced[12];

@@ -215,10 +215,16 @@ static bool do_web(struct scn *s)
     return true;
 }
 
-/* store full|io|well */
+/* store full|io|well|fails N */
 static bool do_store(struct scn *s)
 {
     const char *how = s->words.n == 2 ? s->words.w[1] : "";
+    uint64_t nth;
+    if (s->words.n == 3 && strcmp(s->words.w[1], "fails") == 0 &&
+        scn_number(s, s->words.w[2], &nth)) {
+        sim_store_fail_nth(s->sim, (unsigned)nth);
+        return true;
+    }
     if (strcmp(how, "full") == 0)
         sim_store_sick(s->sim, E_FULL);
     else if (strcmp(how, "io") == 0)
@@ -226,7 +232,7 @@ static bool do_store(struct scn *s)
     else if (strcmp(how, "well") == 0)
         sim_store_sick(s->sim, E_OK);
     else
-        return scn_fail(s, "store full|io|well");
+        return scn_fail(s, "store full|io|well|fails N");
     return true;
 }
 
