@@ -189,6 +189,7 @@ struct entry {
 struct record {
     struct ejob job;
     struct delivery *delivery; /* own until done */
+    char site[ADDR_DOMAIN_MAX + 1]; /* the domain may lead elsewhere before this is written */
     struct outcome shared;
     struct delays delays;
     bool is_unattempted; /* an end without a try */
@@ -294,7 +295,7 @@ static void fill_entry(struct engine *e, struct record *r, struct entry *en, str
     q->duration_ms = r->delays.c_ms + r->delays.d_ms;
     q->delays = &r->delays;
     q->outcome = en->outcome;
-    q->site = d->domain->site ? d->domain->site->name : "";
+    q->site = r->site;
     q->is_notified = en->wants_report && en->action == DSN_ACT_DELAYED;
     logline_attempt(&en->line, d->parcel->message_id, t->address, t->orcpt, en->outcome,
                     en->status, &r->delays, now_wall - d->parcel->arrival_wall_ms);
@@ -393,6 +394,7 @@ static void record(struct engine *e, struct delivery *d, const struct outcome *o
     struct record *r = xcalloc(1, sizeof *r + d->n * sizeof r->entries[0]);
     list_remove(&d->link);
     r->delivery = d;
+    str_copy(str_of(d->domain->site ? d->domain->site->name : ""), r->site, sizeof r->site);
     r->shared = *o;
     r->is_unattempted = is_unattempted;
     r->needs_claim = !d->is_claimed;
