@@ -369,6 +369,15 @@ static void pump(struct outbound *o)
 
 /* --- from the connection --- */
 
+/* Of a login (RFC 5802 5.1): nobody may guess it. */
+static void make_nonce(char out[33])
+{
+    unsigned char random[16];
+    rng_bytes(random, sizeof random);
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(out + 2 * i, 3, "%02x", random[i]);
+}
+
 void outbound_talk(struct outbound *o)
 {
     struct engine *e = outbound_engine(o);
@@ -383,8 +392,11 @@ void outbound_talk(struct outbound *o)
         .auth = r ? r->auth : AUTH_NONE,
         .user = r ? r->user : NULL,
         .password = o->secret,
+        .is_token = r && relay_conf_has_token(r),
         .timeouts = &smtp_timeouts_rfc,
     };
+    if (c.user)
+        make_nonce(c.nonce);
     int64_t now = io_mono_ms(e->io);
     o->phase = OUTBOUND_TALK;
     o->sessions++;

@@ -31,7 +31,17 @@ bool endpoint_is_implicit_tls(const struct endpoint *e);
 
 enum from_policy { FROM_USER, FROM_ALWAYS_SENDER };
 enum tls_level { TLS_LEVEL_NONE, TLS_LEVEL_OPPORTUNISTIC, TLS_LEVEL_REQUIRED, TLS_LEVEL_VERIFIED };
-enum auth_mech { AUTH_AUTO, AUTH_NONE, AUTH_PLAIN, AUTH_LOGIN };
+enum auth_mech {
+    AUTH_AUTO,
+    AUTH_NONE,
+    AUTH_PLAIN,
+    AUTH_LOGIN,
+    AUTH_CRAM_MD5,
+    AUTH_SCRAM_SHA_256,
+    AUTH_SCRAM_SHA_256_PLUS,
+    AUTH_XOAUTH2, /* this and the next: with a token */
+    AUTH_OAUTHBEARER
+};
 /* Whose AD bit is believed: with AUTO that of resolvers on a loopback address only. */
 enum dns_trust { DNS_TRUST_AUTO, DNS_TRUST_NO, DNS_TRUST_YES };
 const char *tls_level_name(enum tls_level l);

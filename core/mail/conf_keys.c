@@ -25,7 +25,11 @@ const struct conf_section_row conf_sections[SECTION_COUNT] = {
 static const char *const from_policy_words[] = {"user", "always-sender", NULL};
 static const char *const trust_words[] = {"auto", "no", "yes", NULL};
 const char *const conf_tls_words[] = {"none", "opportunistic", "required", "verified", NULL};
-const char *const conf_auth_words[] = {"auto", "none", "plain", "login", NULL};
+const char *const conf_auth_words[] = {"auto",          "none",
+                                       "plain",         "login",
+                                       "cram-md5",      "scram-sha-256",
+                                       "scram-sha-256-plus", "xoauth2",
+                                       "oauthbearer",   NULL};
 
 #define TLS_ALLOWED "none, opportunistic, required, verified"
 #define TLS_LEVELS                                                                                 \
@@ -228,11 +232,19 @@ const struct conf_key conf_keys[] = {
          "text: with none it cannot be used at all, and with opportunistic mail waits when the "
          "relay does not offer TLS. Default: verified. RFC 8314 3."},
     {SECTION_RELAY, "auth", TYPE_WORD, RELAY_OF(auth), .words = conf_auth_words,
-     .allowed = "auto, none, plain, login", .rfc = "RFC 4954",
+     .allowed = "auto, none, plain, login, cram-md5, scram-sha-256, scram-sha-256-plus, xoauth2, "
+                "oauthbearer",
+     .rfc = "RFC 4954",
      .explain =
          "How to log in at the relay (SMTP AUTH). auto: the best way that the relay offers, when a "
-         "user is set; without a user, no login. none: no login. plain, login: that way and no "
-         "other; login is an old form that some servers still ask for. Default: auto. RFC 4954."},
+         "user is set; without a user, no login. none: no login. Any other word: that way and no "
+         "other. scram-sha-256 does not show the password even to the relay, and makes sure that "
+         "the relay knows it; scram-sha-256-plus also binds the login to the TLS connection, so "
+         "that nobody can stand between. plain and login send the password, under TLS only; login "
+         "is an old form that some servers still ask for. cram-md5 is old and weak. xoauth2 and "
+         "oauthbearer send an access token, under TLS only. auto prefers, with a password: "
+         "scram-sha-256-plus, scram-sha-256, plain, login, cram-md5; with a token: oauthbearer, "
+         "xoauth2. Default: auto. RFC 4954, 5802, 7677, 7628."},
     {SECTION_RELAY, "user", TYPE_TEXT, RELAY_OF(user), .allowed = "a user name", .rfc = "",
      .explain = "The user name for the login at the relay, often a full mail address. Default: "
                 "empty, which means no login."},

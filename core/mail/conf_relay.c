@@ -133,6 +133,13 @@ static int check_login(const struct conf_parse *p, size_t i)
                          "relay.%s.auth: none contradicts user or password-file; allowed: auto "
                          "with both of them, or none without them",
                          r->name);
+    bool wants_token = r->auth == AUTH_XOAUTH2 || r->auth == AUTH_OAUTHBEARER;
+    if (wants && has_secret && wants_token != relay_conf_has_token(r))
+        return conf_fail(p, conf_line_near(p, SECTION_RELAY, "auth", i),
+                         "relay.%s.auth: %s contradicts %s; allowed: xoauth2 and oauthbearer with a "
+                         "token, the others with a password, or auto",
+                         r->name, auth_mech_name(r->auth),
+                         wants_token ? "password-file" : "a token");
     if ((wants || has_secret) && !r->user)
         return missing(p, i, "user", "a login needs user and password-file (or a token)");
     if ((wants || r->user) && !has_secret)

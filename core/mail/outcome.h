@@ -60,11 +60,19 @@ enum tls_state {
     TLS_FAILED
 };
 
+/* What ties a login to this TLS session and no other (RFC 5929, 9266). */
+struct tls_binding {
+    const char *type; /* static: "tls-exporter", "tls-server-end-point"; NULL = none */
+    unsigned char data[64];
+    size_t n;
+};
+
 struct tls_facts {
     enum tls_state state;
     char version[16]; /* "TLSv1.3" */
     char cipher[48];
     char why[120]; /* failed or not verified: why */
+    struct tls_binding binding; /* told once, when the handshake is over; never in an outcome */
 };
 
 #define OUTCOME_TEXT_MAX 1024

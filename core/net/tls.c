@@ -145,6 +145,44 @@ static void certificate_text(const struct tls *t, char *out, size_t size)
         snprintf(out, size, "%s", X509_verify_cert_error_string(v));
 }
 
+/* The hash of the server's certificate by its own signature's hash, SHA-256 at least (RFC 5929 4.1). */
+static bool bind_end_point(SSL *ssl, struct tls_binding *b)
+{
+    X509 *cert = SSL_get1_peer_certificate(ssl);
+    const EVP_MD *md = NULL;
+    unsigned n = 0;
+    int hash = NID_undef;
+
+    if (!cert)
+        return false;
+    if (OBJ_find_sigid_algs(X509_get_signature_nid(cert), &hash, NULL))
+        md = hash == NID_md5 || hash == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(hash);
+    bool is_done = md && (size_t)EVP_MD_get_size(md) <= sizeof(b->data) &&
+                   X509_digest(cert, md, b->data, &n) == 1;
+
+    X509_free(cert);
+    b->n = n;
+    return is_done;
+}
+
+/* TLS 1.3 has its exporter (RFC 9266). Before, that would need an extension that both sides have, so
+ * it is the certificate. */
+static void set_binding(struct tls *t)
+{
+    static const char label[] = "EXPORTER-Channel-Binding";
+    struct tls_binding *b = &t->facts.binding;
+
+    if (SSL_version(t->ssl) >= TLS1_3_VERSION) {
+        b->n = 32;
+        if (SSL_export_keying_material(t->ssl, b->data, b->n, label, sizeof(label) - 1,
+                                       (const unsigned char *)"", 0, 1) == 1)
+            b->type = "tls-exporter";
+    } else if (bind_end_point(t->ssl, b)) {
+        b->type = "tls-server-end-point";
+    }
+    ERR_clear_error();
+}
+
 static void set_up(struct tls *t)
 {
     struct tls_facts *f = &t->facts;
@@ -155,6 +193,7 @@ static void set_up(struct tls *t)
     snprintf(f->cipher, sizeof(f->cipher), "%s", SSL_get_cipher_name(t->ssl));
     if (!SSL_is_server(t->ssl))
         certificate_text(t, f->why, sizeof(f->why));
+    set_binding(t);
 }
 
 static void set_failed(struct tls *t)

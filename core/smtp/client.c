@@ -58,6 +58,7 @@ void smtp_client_free(struct smtp_client *s)
     wire_done(&s->out);
     buf_done(&s->in);
     buf_done(&s->auth_offered);
+    sasl_done(&s->sasl);
     reply_parser_done(&s->parser);
     free(s);
 }
@@ -351,6 +352,10 @@ static void trace_reply(struct smtp_client *s, const struct smtp_reply *r)
 
     if (!s->trace)
         return;
+    if (s->state == CLIENT_AUTH && r->code == 334 && rest.n) {
+        client_trace(s, '<', STR("334 [challenge]"));
+        return;
+    }
     do {
         struct str text = str_split(&rest, '\n');
         buf_clear(&line);

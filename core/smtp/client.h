@@ -40,6 +40,8 @@ struct smtp_client_conf {
     bool is_implicit_tls; /* START_TLS comes at once after smtp_client_connected */
     enum auth_mech auth;
     const char *user, *password; /* NULL without authentication */
+    bool is_token;               /* the password is an access token */
+    char nonce[33];              /* random, printable, no comma; "" = SCRAM is not spoken */
     const struct smtp_timeouts *timeouts;
 };
 

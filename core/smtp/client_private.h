@@ -18,7 +18,7 @@
  *   EHLO HELO   extensions are empty                     ehlo_ms       (as MAIL, 4.5.3.2.2)
  *   STARTTLS    EHLO was parsed, all is in clear         starttls_ms
  *   HANDSHAKE   input is not ours to read                starttls_ms
- *   AUTH        auth_step counts the words said          auth_ms       RFC 4954 4
+ *   AUTH        sasl is under way                        auth_ms       RFC 4954 4
  *   READY       transactions come and go, at most two    see below; none when idle
  *   QUIT        QUIT is sent                             quit_ms
  *   CLOSED      every transaction is over; `end` says why
@@ -48,6 +48,7 @@
 
 #include "core/smtp/client.h"
 #include "core/smtp/reply.h"
+#include "core/smtp/sasl.h"
 #include "core/smtp/wire.h"
 
 /* The last block, and as much as may be unsent before more content is asked for. */
@@ -104,10 +105,12 @@ struct smtp_client {
     uint64_t size_limit;     /* SIZE's value, 0 = none given */
     struct buf auth_offered; /* own */
     struct tls_facts tls;
-    enum auth_mech mech;
-    unsigned auth_step;
-    bool is_stuff_start; /* content: the next octet begins a line */
-    bool is_stuff_cr;    /* content: the last octet was CR */
+    struct tls_binding binding;
+    struct sasl sasl;     /* while in AUTH */
+    bool is_first_due;    /* the first word may be asked for by an empty 334 */
+    const char *auth_why; /* "*" was sent because the server ...; NULL = not */
+    bool is_stuff_start;  /* content: the next octet begins a line */
+    bool is_stuff_cr;     /* content: the last octet was CR */
 
     struct client_txn slots[2];
     unsigned front;  /* index of the front slot */
@@ -149,10 +152,22 @@ struct client_txn *client_front(const struct smtp_client *s);
 struct client_txn *client_second(const struct smtp_client *s);
 
 /* client_session.c: a reply outside of transactions. */
+void session_ask(struct smtp_client *s, enum client_state state, struct str line,
+                 const char *shown);
+/* The reply ends the session, and is temporary whatever its digit: another host may be tried. */
+void session_refuse(struct smtp_client *s, enum stage stage, const struct smtp_reply *r);
+/* We end the session for a reason of our own. */
+void session_end(struct smtp_client *s, enum stage stage, const char *enhanced, const char *tag,
+                 const char *text);
+void session_ready(struct smtp_client *s);
 void session_connected(struct smtp_client *s);
 void session_reply(struct smtp_client *s, const struct smtp_reply *r);
 void session_tls_done(struct smtp_client *s, const struct tls_facts *facts);
 void session_quit(struct smtp_client *s);
+
+/* client_auth.c: log in, when that is wanted, then session_ready. */
+void auth_start(struct smtp_client *s);
+void auth_reply(struct smtp_client *s, const struct smtp_reply *r);
 
 /* client_txn.c */
 void txn_begin(struct smtp_client *s, struct client_txn *t);

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * From the connection to the first MAIL: greeting, EHLO, STARTTLS, AUTH; and QUIT. What a server
- * refuses here is about the host, never about mail: nothing of it fails a message for good, so that
+ * From the connection to the first MAIL: greeting, EHLO, STARTTLS; and QUIT. AUTH is in
+ * client_auth.c. What a server refuses here is about the host, never about mail: nothing of it fails a message for good, so that
  * the next host may do better (engine.md 2.2).
  */
 #include "core/smtp/client_private.h"
 
 #include "core/base/text.h"
-#include "core/smtp/sasl.h"
 
-/* RFC 4954 4.3 gives a reply to AUTH two words at most, user and password. */
-enum { AUTH_STEP_START, AUTH_STEP_USER, AUTH_STEP_PASSWORD };
-
-static void ask(struct smtp_client *s, enum client_state state, struct str line, const char *shown)
+void session_ask(struct smtp_client *s, enum client_state state, struct str line, const char *shown)
 {
     s->asked_from = s->out.queued;
     client_send(s, line, shown);
@@ -27,7 +23,7 @@ static void say_helo(struct smtp_client *s, enum client_state state)
     s->size_limit = 0;
     buf_clear(&s->auth_offered);
     buf_printf(&line, "%s %s", state == CLIENT_EHLO ? "EHLO" : "HELO", s->conf.helo);
-    ask(s, state, buf_str(&line), NULL);
+    session_ask(s, state, buf_str(&line), NULL);
 }
 
 static void start_tls(struct smtp_client *s)
@@ -47,8 +43,7 @@ void session_connected(struct smtp_client *s)
         client_enter(s, CLIENT_GREETING);
 }
 
-/* The reply ends the session, and is temporary whatever its digit: another host may be tried. */
-static void refuse_session(struct smtp_client *s, enum stage stage, const struct smtp_reply *r)
+void session_refuse(struct smtp_client *s, enum stage stage, const struct smtp_reply *r)
 {
     struct outcome o;
 
@@ -60,9 +55,8 @@ static void refuse_session(struct smtp_client *s, enum stage stage, const struct
     client_end(s, &o, true, true, r->code != 421);
 }
 
-/* We end the session for a reason of our own. */
-static void end_session(struct smtp_client *s, enum stage stage, const char *enhanced,
-                        const char *tag, const char *text)
+void session_end(struct smtp_client *s, enum stage stage, const char *enhanced, const char *tag,
+                 const char *text)
 {
     struct outcome o;
 
@@ -73,43 +67,10 @@ static void end_session(struct smtp_client *s, enum stage stage, const char *enh
     client_end(s, &o, true, true, stage != STAGE_TLS);
 }
 
-static void ready(struct smtp_client *s)
+void session_ready(struct smtp_client *s)
 {
     client_enter(s, CLIENT_READY);
     session_quit(s);
-}
-
-static void send_auth(struct smtp_client *s)
-{
-    struct buf line CLEANUP(buf_done) = BUF_INIT;
-    bool is_plain = s->mech == AUTH_PLAIN;
-
-    s->auth_step = AUTH_STEP_START;
-    buf_add_z(&line, is_plain ? "AUTH PLAIN " : "AUTH LOGIN");
-    if (is_plain)
-        sasl_plain(&line, s->conf.user, s->conf.password ? s->conf.password : "");
-    ask(s, CLIENT_AUTH, buf_str(&line), is_plain ? "AUTH PLAIN [secret]" : NULL);
-    explicit_bzero(line.p, line.n);
-}
-
-static void authenticate(struct smtp_client *s)
-{
-    const char *why = "";
-
-    if (!s->conf.user || s->conf.auth == AUTH_NONE) {
-        ready(s);
-        return;
-    }
-    bool is_tls = s->tls.state == TLS_ENCRYPTED || s->tls.state == TLS_VERIFIED;
-    s->mech = sasl_choose(s->conf.auth, buf_str(&s->auth_offered), is_tls, &why);
-    if (s->mech == AUTH_NONE) {
-        struct buf text CLEANUP(buf_done) = BUF_INIT;
-        buf_printf(&text, "SASL authentication failed; server %s[%s] %s", s->conf.host, s->conf.ip,
-                   why);
-        end_session(s, STAGE_AUTH, "4.7.0", "no-mechanism", buf_text(&text));
-        return;
-    }
-    send_auth(s);
 }
 
 static bool must_have_tls(const struct smtp_client *s)
@@ -124,14 +85,14 @@ static void go_on(struct smtp_client *s)
 
     if (s->tls.state != TLS_NOT_USED || (s->conf.tls == TLS_LEVEL_NONE) ||
         (!is_offered && !must_have_tls(s))) {
-        authenticate(s);
+        auth_start(s);
     } else if (is_offered) {
-        ask(s, CLIENT_STARTTLS, STR("STARTTLS"), NULL);
+        session_ask(s, CLIENT_STARTTLS, STR("STARTTLS"), NULL);
     } else {
         struct buf text CLEANUP(buf_done) = BUF_INIT;
         buf_printf(&text, "TLS is required, but was not offered by host %s[%s]", s->conf.host,
                    s->conf.ip);
-        end_session(s, STAGE_STARTTLS, "4.7.4", "not-offered", buf_text(&text));
+        session_end(s, STAGE_STARTTLS, "4.7.4", "not-offered", buf_text(&text));
     }
 }
 
@@ -184,7 +145,7 @@ static void on_greeting(struct smtp_client *s, const struct smtp_reply *r)
     if (r->code / 100 == 2)
         say_helo(s, CLIENT_EHLO);
     else
-        refuse_session(s, STAGE_GREETING, r);
+        session_refuse(s, STAGE_GREETING, r);
 }
 
 static void on_ehlo(struct smtp_client *s, const struct smtp_reply *r)
@@ -195,7 +156,7 @@ static void on_ehlo(struct smtp_client *s, const struct smtp_reply *r)
     } else if (r->code / 100 == 4 || r->code / 100 == 5) {
         say_helo(s, CLIENT_HELO);
     } else {
-        refuse_session(s, STAGE_EHLO, r);
+        session_refuse(s, STAGE_EHLO, r);
     }
 }
 
@@ -204,7 +165,7 @@ static void on_helo(struct smtp_client *s, const struct smtp_reply *r)
     if (r->code / 100 == 2)
         go_on(s);
     else
-        refuse_session(s, STAGE_EHLO, r);
+        session_refuse(s, STAGE_EHLO, r);
 }
 
 static void on_starttls(struct smtp_client *s, const struct smtp_reply *r)
@@ -212,9 +173,9 @@ static void on_starttls(struct smtp_client *s, const struct smtp_reply *r)
     if (r->code / 100 == 2) {
         start_tls(s);
     } else if (must_have_tls(s) || (r->code / 100 != 4 && r->code / 100 != 5)) {
-        refuse_session(s, STAGE_STARTTLS, r);
+        session_refuse(s, STAGE_STARTTLS, r);
     } else {
-        authenticate(s);
+        auth_start(s);
     }
 }
 
@@ -224,46 +185,18 @@ void session_tls_done(struct smtp_client *s, const struct tls_facts *facts)
                    (facts->state == TLS_ENCRYPTED && s->conf.tls != TLS_LEVEL_VERIFIED);
 
     s->tls = *facts;
+    s->binding = facts->binding; /* no outcome carries it */
+    explicit_bzero(&s->tls.binding, sizeof(s->tls.binding));
     if (!is_good) {
         struct buf text CLEANUP(buf_done) = BUF_INIT;
         buf_printf(&text, "TLS handshake with %s[%s] failed: %s", s->conf.host, s->conf.ip,
                    facts->why[0] ? facts->why : "the certificate is not verified");
-        end_session(s, STAGE_TLS, "4.7.5", "", buf_text(&text));
+        session_end(s, STAGE_TLS, "4.7.5", "", buf_text(&text));
     } else if (s->conf.is_implicit_tls) {
         client_enter(s, CLIENT_GREETING);
     } else {
         say_helo(s, CLIENT_EHLO); /* RFC 3207 4.2: what was known is forgotten */
     }
-}
-
-/* The server asks for the next word (RFC 4954 4). */
-static bool next_word(struct smtp_client *s)
-{
-    struct buf line CLEANUP(buf_done) = BUF_INIT;
-    const char *password = s->conf.password ? s->conf.password : "";
-
-    if (s->mech == AUTH_PLAIN && s->auth_step == AUTH_STEP_START) {
-        sasl_plain(&line, s->conf.user, password); /* it did not read the initial response */
-        s->auth_step = AUTH_STEP_PASSWORD;
-    } else if (s->mech == AUTH_LOGIN && s->auth_step < AUTH_STEP_PASSWORD) {
-        bool is_user = s->auth_step++ == AUTH_STEP_START;
-        base64_encode(&line, str_of(is_user ? s->conf.user : password));
-    } else {
-        return false;
-    }
-    ask(s, CLIENT_AUTH, buf_str(&line), "[secret]");
-    explicit_bzero(line.p, line.n);
-    return true;
-}
-
-static void on_auth(struct smtp_client *s, const struct smtp_reply *r)
-{
-    if (r->code / 100 == 2)
-        ready(s);
-    else if (r->code == 334 && next_word(s))
-        return;
-    else
-        refuse_session(s, STAGE_AUTH, r);
 }
 
 /* A reply that nothing asked for. Only "going away" makes sense (RFC 5321 3.8). */
@@ -294,7 +227,7 @@ static void on_quit(struct smtp_client *s, const struct smtp_reply *r)
 void session_reply(struct smtp_client *s, const struct smtp_reply *r)
 {
     if (r->code == 421 && s->state != CLIENT_READY && s->state != CLIENT_QUIT) {
-        refuse_session(s, client_stage(s), r);
+        session_refuse(s, client_stage(s), r);
         return;
     }
     switch (s->state) {
@@ -302,7 +235,7 @@ void session_reply(struct smtp_client *s, const struct smtp_reply *r)
     case CLIENT_EHLO: on_ehlo(s, r); break;
     case CLIENT_HELO: on_helo(s, r); break;
     case CLIENT_STARTTLS: on_starttls(s, r); break;
-    case CLIENT_AUTH: on_auth(s, r); break;
+    case CLIENT_AUTH: auth_reply(s, r); break;
     case CLIENT_READY: on_unasked(s, r); break;
     case CLIENT_QUIT: on_quit(s, r); break;
     case CLIENT_CONNECTING:
@@ -320,7 +253,7 @@ void session_quit(struct smtp_client *s)
         return;
     if (s->state == CLIENT_READY) {
         if (!client_front(s) && !client_second(s))
-            ask(s, CLIENT_QUIT, STR("QUIT"), NULL);
+            session_ask(s, CLIENT_QUIT, STR("QUIT"), NULL);
         return;
     }
     outcome_init(&o, OUTCOME_DELIVERED, STAGE_QUIT);

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: ISC */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
 #include "tests/unit/smtp/fake_server.h"
 
 #include <errno.h>
@@ -18,6 +24,8 @@ void play_init(struct play *p, const struct scenario *sc)
                                     .user = sc->user,
                                     .password = sc->password,
                                     .timeouts = &smtp_timeouts_rfc};
+    conf.is_token = sc->is_token;
+    str_copy(str_of(sc->nonce), conf.nonce, sizeof(conf.nonce));
     p->c = smtp_client_new(&conf, 0);
 }
 
@@ -57,6 +65,7 @@ static void note_outcome(struct play *p, const struct smtp_client_notice *n)
 {
     const struct outcome *o = n->outcome;
 
+    str_copy(str_of(o->text), p->last_text, sizeof(p->last_text));
     buf_printf(&p->events, " %s %s", outcome_class_name(o->class), stage_name(o->stage));
     if (o->code)
         buf_printf(&p->events, " %d", o->code);
@@ -115,6 +124,8 @@ static void handshake(struct play *p)
 
     if (p->sc->handshake != TLS_NOT_USED)
         facts.state = p->sc->handshake;
+    if (p->sc->has_binding)
+        facts.binding = (struct tls_binding){"tls-exporter", "\1\2\3", 3};
     buf_add_z(&p->events, "TLS\n");
     /* Plain bytes at this point are an injection. */
     smtp_client_input(p->c, STR("250 injected\r\n"), p->now);
@@ -221,5 +232,45 @@ void play_run(struct play *p)
         }
         p->taken += strlen(st->expect);
         give_answer(p, str_of(st->answer));
+    }
+}
+
+void play_assert(const struct scenario *sc, const struct play *p, const char *how, size_t at)
+{
+    bool is_right = !sc->want || str_eq_z(buf_str(&p->events), sc->want);
+
+    is_right &= !sc->want_sent || str_eq_z(buf_str(&p->sent), sc->want_sent);
+    is_right &= p->is_closed;
+    if (is_right)
+        return;
+    print_error("%s (%s %zu)\n--- events\n%s\n--- want\n%s\n--- sent\n%s\n", sc->name, how, at,
+                buf_text(&p->events), sc->want ? sc->want : "", buf_text(&p->sent));
+    fail();
+}
+
+void play_every_way(const struct scenario *sc)
+{
+    struct play p;
+    size_t total;
+
+    play_init(&p, sc);
+    play_run(&p);
+    play_assert(sc, &p, "whole", 0);
+    total = p.streamed;
+    play_done(&p);
+    for (size_t i = 1; i <= 3; i++) {
+        play_init(&p, sc);
+        p.every = p.piece = p.send_max = i;
+        play_run(&p);
+        play_assert(sc, &p, "pieces of", i);
+        play_done(&p);
+    }
+    for (size_t cut = 1; cut < total; cut++) {
+        play_init(&p, sc);
+        p.cut = cut;
+        p.piece = cut % 5 + 1;
+        play_run(&p);
+        play_assert(sc, &p, "cut at", cut);
+        play_done(&p);
     }
 }

@@ -25,8 +25,10 @@ struct scenario {
     enum tls_state handshake; /* how it ends; TLS_NOT_USED = encrypted */
     enum auth_mech auth;
     const char *user, *password;
-    unsigned txns; /* 0 = one */
-    size_t rcpts;  /* 0 = one */
+    bool is_token, has_binding;
+    const char *nonce; /* NULL = none */
+    unsigned txns;     /* 0 = one */
+    size_t rcpts;      /* 0 = one */
     unsigned flags;
     uint64_t size_bytes;
     const char *reverse_path; /* NULL = a@x.test */
@@ -58,11 +60,16 @@ struct play {
     bool is_closed;
     struct smtp_txn txn[4];
     struct smtp_rcpt rcpt[4][4];
+    char last_text[OUTCOME_TEXT_MAX]; /* of the newest outcome */
 };
 
 void play_init(struct play *p, const struct scenario *sc);
 void play_run(struct play *p);
 void play_done(struct play *p);
+/* Fails the test unless events and octets are what the scenario wants. */
+void play_assert(const struct scenario *sc, const struct play *p, const char *how, size_t at);
+/* Whole, in pieces of 1, 2, 3 octets, and cut in two at every octet. */
+void play_every_way(const struct scenario *sc);
 
 /* What scripts are made of. STEPS makes the list. */
 #define HELO_FULL                                                                                  \
