@@ -20,6 +20,7 @@ int cli_init(struct cli *c, const char *conf_path)
     conf_init(&c->conf, &d);
     free(state);
     free(host);
+    c->conf.is_public = true;
     if (conf_path && conf_load(&c->conf, conf_path, &err) < 0) {
         fprintf(stderr, "mxhelm: %s\n", err.text);
         return EXIT_CONFIG;

@@ -91,6 +91,8 @@ struct destination_conf {
 };
 
 struct conf {
+    bool is_public; /* set before conf_load: files that hold secrets are not read. What the operator's
+                       side uses: who may look at the queue need not be able to read a password */
     char *path; /* own; NULL = built-in defaults only */
     /* [identity] */
     char hostname[ADDR_DOMAIN_MAX + 1];

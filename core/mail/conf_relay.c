@@ -179,5 +179,5 @@ int conf_check_relay(const struct conf_parse *p, size_t i)
         rc = check_token(p, i);
     if (!rc)
         rc = check_login(p, i);
-    return rc ? rc : load_secrets(p, i);
+    return rc || p->c->is_public ? rc : load_secrets(p, i);
 }

@@ -473,6 +473,24 @@ static void bad_password_files_are_refused(void **state)
     }
 }
 
+static void who_only_looks_needs_no_secrets(void **state)
+{
+    struct conf c;
+    struct err err;
+    struct conf_defaults d = {.state_dir = "/var/lib/mxhelm", .hostname = "mail.example.com"};
+
+    (void)state;
+    conf_init(&c, &d);
+    c.is_public = true;
+    assert_int_equal(conf_parse(&c,
+                                STR("[relay a]\nhost = a.example:587\nuser = u\n"
+                                    "password-file = /nonexistent/secret\n"),
+                                "test.conf", &err),
+                     0);
+    assert_null(c.relays[0].password);
+    conf_done(&c);
+}
+
 static void domains_of_senders_and_lists_of_hosts_are_read(void **state)
 {
     struct conf c;
@@ -703,6 +721,7 @@ int main(void)
         cmocka_unit_test(a_short_lifetime_shortens_what_only_the_profile_says),
         cmocka_unit_test(mistakes_are_refused_with_line_and_reason),
         cmocka_unit_test(bad_password_files_are_refused),
+        cmocka_unit_test(who_only_looks_needs_no_secrets),
         cmocka_unit_test(domains_of_senders_and_lists_of_hosts_are_read),
         cmocka_unit_test(private_networks_are_no_open_relay),
         cmocka_unit_test(values_know_their_origin),
