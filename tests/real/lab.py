@@ -90,7 +90,7 @@ connect-timeout = 5s
 [retry]
 first = 1s
 max = 2s
-unconfirmed = 1s
+unconfirmed = {unconfirmed}
 [lab]
 special-use = yes
 loopback-targets = yes
@@ -131,10 +131,11 @@ class Lab:
         self.programs = []
         self.write_conf(**conf)
 
-    def write_conf(self, listen="", delivery="", more="", raw=None):
+    def write_conf(self, listen="", delivery="", more="", unconfirmed="1s", raw=None):
         text = raw if raw is not None else CONFIG.format(
             net=self.net, smtp=self.smtp, store=self.store, dns=self.dns, mx=self.mx,
-            listen=listen, delivery=delivery, more=more)
+            listen=listen, delivery=delivery, more=more,
+            unconfirmed=unconfirmed)
         with open(self.conf, "w", encoding="utf-8") as f:
             f.write(text)
 
