@@ -38,7 +38,8 @@ bool text_parse_size(struct str s, uint64_t *bytes);
  * without a day is the last one that was. */
 bool text_parse_time(struct str s, int64_t now_wall_ms, int64_t *out_wall_ms);
 
-/* "now", "45s", "3h12m", "2d04h": at most 6 columns. Negative is shown as 0s. */
+/* "0s", "45s", "3h12m", "2d04h": at most 6 columns; "ago" and "in" go with all of them. Negative is
+ * shown as 0s. */
 const char *text_duration(int64_t ms, char out[16]);
 /* "812", "41K", "10M". */
 const char *text_size(uint64_t bytes, char out[16]);

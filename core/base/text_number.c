@@ -65,8 +65,13 @@ const char *text_size(uint64_t bytes, char out[16])
     uint64_t n = bytes, rest = 0;
     size_t unit = 0;
 
+    /* A number without a unit is a riddle; "1000B" would take a fifth column. */
+    if (bytes < 1000) {
+        snprintf(out, 16, "%" PRIu64 "B", bytes);
+        return out;
+    }
     if (bytes < 1024) {
-        snprintf(out, 16, "%" PRIu64, bytes);
+        str_copy(STR("1K"), out, 16);
         return out;
     }
     /* Rounded to the nearest once, at the end: rounding at every step would add up. */

@@ -228,8 +228,6 @@ const char *text_duration(int64_t ms, char out[16])
 
     if (ms < 0)
         snprintf(out, 16, "0s");
-    else if (ms < SECOND_MS)
-        snprintf(out, 16, "now");
     else if (ms < MINUTE_MS)
         snprintf(out, 16, "%" PRId64 "s", ms / SECOND_MS);
     else if (ms < HOUR_MS)

@@ -337,9 +337,11 @@ static void size_is_written_in_four_columns(void **state)
         const char *want;
         uint64_t in;
     } rows[] = {
-        {"0", 0},
-        {"812", 812},
-        {"1023", 1023},
+        {"0B", 0},
+        {"812B", 812},
+        {"999B", 999},
+        {"1K", 1000},
+        {"1K", 1023},
         {"1K", 1024},
         {"2K", 1536},
         {"41K", 41 * 1024 + 5},
