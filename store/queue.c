@@ -192,7 +192,8 @@ int queue_message(struct store *s, int64_t message_id, struct message *out, stru
     if (rc < 0)
         return rc;
     if (rc == 0)
-        return err_set(err, E_NOTFOUND, "no such message");
+        return err_set(err, E_NOTFOUND,
+                       "there is no such message in the store; the log may still know it");
     *out = (struct message){
         .id = sqlite3_column_int64(st, 0),
         .arrival_wall_ms = sqlite3_column_int64(st, 1),

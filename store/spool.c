@@ -23,7 +23,8 @@ static int read_chunk(struct store *s, int64_t message_id, unsigned seq, size_t 
     if (rc < 0)
         return rc;
     if (rc == 0)
-        return err_set(err, E_NOTFOUND, "no such piece of a body");
+        return err_set(err, E_NOTFOUND,
+                       "the text is not in the store: it is kept only while a recipient waits");
     size_t n = (size_t)sqlite3_column_bytes(st, 0);
     const void *p = sqlite3_column_blob(st, 0);
 

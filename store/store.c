@@ -128,12 +128,14 @@ static int open_reader(struct store *s, const char *path, struct err *err)
     struct stat st;
     int rc;
 
+    if (stat(path, &st) < 0 && errno == ENOENT)
+        return err_set(
+            err, E_NOTFOUND,
+            "there is no store at %s: the engine (mxhelmd) makes it when it first starts; "
+            "or another configuration is meant (-c FILE, MXHELM_CONFIG)",
+            path);
     if (stat(path, &st) < 0)
-        return err_sys(err,
-                       errno == ENOENT   ? E_NOTFOUND
-                       : errno == EACCES ? E_DENIED
-                                         : E_IO,
-                       errno, "open the store %s", path);
+        return err_sys(err, errno == EACCES ? E_DENIED : E_IO, errno, "open the store %s", path);
     rc = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc != SQLITE_OK)
         return sql_err(s->db, rc, err, path);
