@@ -75,8 +75,9 @@ static void ended(struct bulk *b, struct act *a, enum ctl_job_state state)
     a->info.state = state;
     a->info.ended_wall_ms = io_wall_ms(b->engine->io);
     b->running--;
-    log_notice(b->engine->log, "control", "%s «%s» by %s: %s, %llu changed, %llu skipped",
-               ctl_verb_name(a->info.verb), a->info.filter, a->info.who,
+    log_notice(b->engine->log, "control", "%s%s «%s» by %s: %s, %llu changed, %llu skipped",
+               ctl_verb_name(a->info.verb), a->info.is_dry_run ? " (dry run)" : "",
+               a->info.filter[0] ? a->info.filter : "everything", a->info.who,
                ctl_job_state_name(state), (unsigned long long)a->info.changed,
                (unsigned long long)a->info.skipped);
 }

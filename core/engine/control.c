@@ -110,6 +110,7 @@ static void fill_status(struct control *ctl, struct ctl_status *st)
     st->messages = t->messages;
     st->bytes = t->bytes;
     st->oldest_wall_ms = t->oldest_wall_ms;
+    st->next_due_wall_ms = e->schedule->due_wall_ms == INT64_MAX ? 0 : e->schedule->due_wall_ms;
     fill_rates(e, st);
     st->sessions = intake_sessions(e->intake);
     st->connections = e->schedule->outbounds_n;
