@@ -223,13 +223,13 @@ static const char *done_word(enum ctl_verb v)
 
 static void job_told(struct app *a, const struct ctl_job *job)
 {
-    char n[32], m[32];
+    char n[32], m[32], id[ID_TEXT_MAX];
 
     a->has_job = job->state == CTL_JOB_RUNNING;
     a->job = *job;
     a->next_job_mono_ms = a->now_mono_ms + JOB_POLL_MS;
     if (a->has_job) {
-        app_note(a, false, "Job %lld: %s %s so far ...", (long long)job->id,
+        app_note(a, false, "Job %s: %s %s so far ...", id_text(job->id, id),
                  text_count(job->changed, n), done_word(job->verb));
         return;
     }

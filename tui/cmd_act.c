@@ -9,6 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/text.h"
+#include "core/mail/id.h"
 #include "tui/json.h"
 
 #define JOB_MS      (10 * MINUTE_MS)
@@ -142,7 +143,7 @@ static int confirm(const struct cli *c, const struct act_args *a, bool *is_over)
 
 static void print_result(const struct act_args *a, const struct ctl_job *j)
 {
-    char n[32], m[32], age[16];
+    char n[32], m[32], age[16], id[ID_TEXT_MAX];
     if (a->is_json) {
         json_print(json_of_job(j));
         return;
@@ -153,7 +154,7 @@ static void print_result(const struct act_args *a, const struct ctl_job *j)
     if (j->oldest_wall_ms)
         printf(", the oldest from %s ago",
                text_duration(clock->wall_ms(clock) - j->oldest_wall_ms, age));
-    printf(" (job %lld)\n", (long long)j->id);
+    printf(" (job %s)\n", id_text(j->id, id));
 }
 
 /* A script that means it says so. */

@@ -3,6 +3,7 @@
 #include "tui/cli.h"
 
 #include "core/base/text.h"
+#include "core/mail/id.h"
 #include "core/ctl/client.h"
 #include "tui/json.h"
 #include "tui/say.h"
@@ -12,12 +13,12 @@
 static void print_job(const struct ctl_job *j, bool is_json)
 {
     struct buf b CLEANUP(buf_done) = BUF_INIT;
-    char when[32], n[32], m[32];
+    char when[32], n[32], m[32], id[ID_TEXT_MAX];
     if (is_json) {
         json_print(json_of_job(j));
         return;
     }
-    buf_printf(&b, "%6lld  %s  %-8s %-8s %10s changed %10s skipped%s\n        ", (long long)j->id,
+    buf_printf(&b, "%s  %s  %-8s %-8s %10s changed %10s skipped%s\n        ", id_text(j->id, id),
                say_full(j->started_wall_ms, when), ctl_verb_name(j->verb),
                ctl_job_state_name(j->state), text_count(j->changed, n), text_count(j->skipped, m),
                j->is_dry_run ? " (dry run)" : "");
@@ -42,16 +43,14 @@ int cmd_jobs(struct cli *c, int argc, char **argv)
     struct err err = ERR_NONE;
     struct ctl_request q = {.verb = CTL_JOBS};
     struct ctl_reply r;
-    uint64_t id = 0;
 
     if (opts_parse(table, argc, argv, &rest, &err) < 0)
         return cli_usage(c, "%s", err.text);
     if (rest.n > 0) {
         if (rest.n != 2 || strcmp(rest.args[0], "stop") != 0 ||
-            !text_parse_u64(str_of(rest.args[1]), INT64_MAX, &id))
-            return cli_usage(c, "nothing, or: stop N");
+            !id_parse(str_of(rest.args[1]), &q.job))
+            return cli_usage(c, "nothing, or: stop JOB, as mxhelm jobs lists it");
         q.verb = CTL_STOP_JOB;
-        q.job = (int64_t)id;
     }
     cli_origin(q.origin, sizeof q.origin);
     if (ctl_call(c->control, &q, CALL_MS, &r, &err) < 0)

@@ -147,6 +147,18 @@ static int parse_times(struct logging *l, const char *since, const char *until)
                      bad);
 }
 
+/* A line has no such field: to ignore the word would show every line, and look like an answer. */
+static const char *unknown_word(const struct filter *f)
+{
+    static const enum filter_word words[] = {FILTER_SITE, FILTER_STATE, FILTER_CAUSE, FILTER_OWNER,
+                                             FILTER_AGE,  FILTER_TRIES, FILTER_SIZE,  FILTER_NEXT};
+    for (size_t i = 0; i < f->n; i++)
+        for (size_t w = 0; w < ARRAY_LEN(words); w++)
+            if (f->terms[i].word == words[w])
+                return filter_word_name(words[w]);
+    return NULL;
+}
+
 int cmd_log(struct cli *c, int argc, char **argv)
 {
     struct logging l = {.c = c, .limit = 1000};
@@ -174,10 +186,21 @@ int cmd_log(struct cli *c, int argc, char **argv)
     if (code)
         return code;
     filter_parse(buf_str(&text), c->now_wall_ms, &f, &err);
+    const char *unknown = unknown_word(&f);
+    if (unknown) {
+        filter_done(&f);
+        return cli_usage(c,
+                         "%s: is not known of a log line; to: from: domain: status: code: dsn: id: "
+                         "relay: since: has: and free text are",
+                         unknown);
+    }
     l.query.filter = f.n ? &f : NULL;
     int rc = run(&l, &err);
     filter_done(&f);
     if (rc < 0)
         return cli_fail(&err);
+    if (l.shown == 0 && !l.is_json)
+        fputs(text.n || since || until ? "nothing in the log matches\n" : "the log is empty\n",
+              stderr);
     return l.shown == 0 && (text.n || since || until) ? EXIT_WRONG : EXIT_DONE;
 }

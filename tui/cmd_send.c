@@ -26,7 +26,7 @@ static int report(const struct submit *s)
         cli_flush(&b);
         return s->refused ? EXIT_WRONG : EXIT_DONE;
     }
-    outcome_sentence(&s->outcome, &b);
+    submit_sentence(&s->outcome, &b);
     fprintf(stderr, "mxhelm: the engine did not take the message: %s\n", buf_text(&b));
     return s->outcome.class == OUTCOME_FAILED ? EXIT_WRONG : EXIT_TEMP;
 }

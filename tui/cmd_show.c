@@ -62,11 +62,12 @@ static void put_attempt(struct buf *b, const struct view_attempt *a, bool is_lon
     if (!is_long)
         return;
     buf_printf(b,
-               "       stage %s, tls %s %s, waited %lld ms, ready %lld ms, connect %lld ms, "
+               "       stage %s, tls %s%s%s, waited %lld ms, ready %lld ms, connect %lld ms, "
                "send %lld ms\n",
                stage_name(a->outcome.stage), tls_state_name(a->outcome.tls.state),
-               a->outcome.tls.version, (long long)a->delays.a_ms, (long long)a->delays.b_ms,
-               (long long)a->delays.c_ms, (long long)a->delays.d_ms);
+               a->outcome.tls.version[0] ? " " : "", a->outcome.tls.version,
+               (long long)a->delays.a_ms, (long long)a->delays.b_ms, (long long)a->delays.c_ms,
+               (long long)a->delays.d_ms);
 }
 
 static int each_attempt(struct showing *s, int64_t rcpt_id, json_t *list, struct err *err)
@@ -96,7 +97,8 @@ static void put_recipient(struct showing *s, const struct view_row *r)
     field(b, "to", r->to);
     if (s->is_timeline)
         return;
-    buf_printf(b, "%-12s %s, %u tries\n", "state", rcpt_state_name(r->state), r->tries);
+    buf_printf(b, "%-12s %s, %u %s\n", "state", rcpt_state_name(r->state), r->tries,
+               r->tries == 1 ? "try" : "tries");
     field(b, "why", r->info);
     field(b, "note", r->note);
     field(b, "cause", r->cause);

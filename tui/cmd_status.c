@@ -91,6 +91,10 @@ static void print_status(const struct ctl_status *s)
                    s->lab_special_use ? " special-use domains allowed" : "",
                    s->lab_loopback_targets ? " loopback targets allowed" : "",
                    s->lab_ca_file ? " certificates of a test authority trusted" : "");
+    if (s->state == ENGINE_STORE_SICK)
+        line(&b, "needs you",
+             "no mail is taken in or sent: make room on the store's disk, or mend it; "
+             "the engine goes on by itself");
     for (size_t i = 0; i < s->alarms_n; i++)
         line(&b, "ALARM", s->alarms[i]);
     put_counts(&b, s->by_state, s->deferred);
@@ -156,7 +160,7 @@ int cmd_status(struct cli *c, int argc, char **argv)
         json_print(json_of_status(&r.status));
     else
         print_status(&r.status);
-    int code = r.status.state == ENGINE_RUNNING ? EXIT_DONE : EXIT_WRONG;
+    int code = r.status.state == ENGINE_RUNNING && r.status.alarms_n == 0 ? EXIT_DONE : EXIT_WRONG;
     ctl_reply_done(&r);
     return code;
 }

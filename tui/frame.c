@@ -133,7 +133,7 @@ static void draw_header(const struct app *a, struct cells *g)
 {
     struct pieces s = {.n = 0};
     char clock[32], host[48];
-    int x = 1;
+    int x = 1, clock_w = g->w < 60 ? 6 : 10;
 
     cells_fill(g, 0, 0, g->w, ROLE_HEADER, ' ');
     text_printable_copy(str_of(a->is_engine_up && a->status.hostname[0] ? a->status.hostname
@@ -143,11 +143,13 @@ static void draw_header(const struct app *a, struct cells *g)
     piece(&s, ROLE_HEADER, 2, "%s", host);
     engine_piece(a, &s);
     count_pieces(a, &s);
-    while (s.n > 1 && pieces_width(&s) > g->w - 6)
+    /* Their width has two columns behind the last; one is enough before the clock. */
+    while (s.n > 1 && pieces_width(&s) > g->w - clock_w + 1)
         drop_least(&s);
     for (int i = 0; i < s.n; i++)
         x += cells_z(g, 0, x, g->w - x, s.p[i].role, s.p[i].text) + 2;
-    cells_z(g, 0, g->w - 6, 6, ROLE_HEADER, say_hm(a->now_wall_ms, clock));
+    cells_printf(g, 0, g->w - clock_w, clock_w, ROLE_HEADER, "%s%s", say_hm(a->now_wall_ms, clock),
+                 clock_w > 6 ? " UTC" : "");
 }
 
 static void draw_tabs(const struct app *a, struct cells *g)

@@ -51,17 +51,18 @@ void json_print(json_t *o)
 
 /* --- shapes --- */
 
-static void put_id(json_t *o, int64_t id)
+/* Ids are texts: as numbers they are beyond 2^53, where jq and JavaScript round. */
+static void put_id(json_t *o, const char *key, int64_t id)
 {
     char text[ID_TEXT_MAX];
-    json_put_text(o, "id", id_text(id, text));
+    json_put_text(o, key, id_text(id, text));
 }
 
 json_t *json_of_row(const struct view_row *r)
 {
     json_t *o = json_object();
-    put_id(o, r->message_id);
-    json_put_int(o, "recipient_id", r->rcpt_id);
+    put_id(o, "id", r->message_id);
+    put_id(o, "recipient_id", r->rcpt_id);
     json_put_text(o, "state", rcpt_state_name(r->state));
     json_put_text(o, "class", msg_class_name(r->class));
     json_put_text(o, "from", r->from);
@@ -108,7 +109,7 @@ static const char *ret_name(enum dsn_ret r)
 json_t *json_of_message(const struct message *m)
 {
     json_t *o = json_object();
-    put_id(o, m->id);
+    put_id(o, "id", m->id);
     json_put_time(o, "arrival", m->arrival_wall_ms);
     json_put_text(o, "class", msg_class_name(m->class));
     json_put_text(o, "from", m->reverse_path);
@@ -157,9 +158,42 @@ json_t *json_of_attempt(const struct view_attempt *a)
     return o;
 }
 
+/* "0.17", seconds: -1 when it is none. */
+static int64_t delay_ms(struct str s)
+{
+    int64_t ms = 0, digit = -1;
+    for (size_t i = 0; i < s.n && i < 12; i++) {
+        if (s.p[i] == '.' && digit < 0) {
+            digit = 1000;
+        } else if (s.p[i] < '0' || s.p[i] > '9') {
+            return -1;
+        } else if (digit < 0) {
+            ms = ms * 10 + (s.p[i] - '0') * 1000;
+        } else {
+            digit /= 10;
+            ms += (s.p[i] - '0') * digit;
+        }
+    }
+    return s.n ? ms : -1;
+}
+
+/* The fields of a NOQUEUE line stand behind the text of the reply. */
+static void put_rejected(json_t *o, struct str line)
+{
+    struct str rest = str_sub(line, str_find(line, ';'), line.n), value;
+    static const char *const names[] = {" to=<", " from=<"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        size_t at = str_ifind(rest, str_of(names[i]));
+        if (at == SIZE_MAX)
+            continue;
+        value = str_sub(rest, at + strlen(names[i]), rest.n);
+        put_str(o, i == 0 ? "to" : "from", str_sub(value, 0, str_find(value, '>')));
+    }
+}
+
 json_t *json_of_log_line(const struct view_log_line *l)
 {
-    static const char *const names[] = {"to", "from", "relay", "dsn", "delay"};
+    static const char *const names[] = {"to", "from", "relay", "dsn"};
     json_t *o = json_object();
     struct str line = {l->text, l->n}, value;
     json_put_time(o, "time", l->wall_ms);
@@ -172,6 +206,10 @@ json_t *json_of_log_line(const struct view_log_line *l)
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (has_id && logline_field(line, names[i], &value))
             put_str(o, names[i], value);
+    if (s == LOG_REJECTED)
+        put_rejected(o, line);
+    if (has_id && logline_field(line, "delay", &value) && delay_ms(value) >= 0)
+        json_put_int(o, "delay_ms", delay_ms(value));
     put_str(o, "line", line);
     return o;
 }
@@ -252,7 +290,7 @@ json_t *json_of_status(const struct ctl_status *s)
 json_t *json_of_job(const struct ctl_job *j)
 {
     json_t *o = json_object();
-    json_put_int(o, "job", j->id);
+    put_id(o, "job", j->id);
     json_put_text(o, "verb", ctl_verb_name(j->verb));
     json_put_text(o, "state", ctl_job_state_name(j->state));
     json_put_text(o, "filter", j->filter);

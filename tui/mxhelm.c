@@ -88,6 +88,9 @@ int main(int argc, char **argv)
         } else if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0) {
             cli_help_print(stdout);
             return EXIT_DONE;
+        } else if (strcmp(argv[at], "-c") == 0) {
+            fputs("mxhelm: -c needs the FILE of a configuration behind it\n", stderr);
+            return EXIT_USAGE;
         } else {
             fprintf(stderr, "mxhelm: there is no option %.60s here; mxhelm help\n", argv[at]);
             return EXIT_USAGE;

@@ -12,6 +12,7 @@
 
 #define ITEMS_MAX  160
 #define THEMES_MAX 30
+#define HELP_ROWS  2
 
 enum item_kind { ITEM_KEY, ITEM_GROUP, ITEM_FLAT, ITEM_SORT, ITEM_THEME, ITEM_FILTER };
 
@@ -199,6 +200,14 @@ static void draw_item(struct cells *g, int y, int x, int w, bool with_label, con
     cells_z(g, y, x + label_w + name_w + 1, w - label_w - name_w - 1, ROLE_DIM, i->help);
 }
 
+static void draw_whole(struct cells *g, int y, int x, int w, const char *help)
+{
+    struct str rest = str_of(help);
+
+    for (int i = 0; i < HELP_ROWS && rest.n > 0; i++)
+        cells_text(g, y + i, x, w, ROLE_TEXT, cells_wrap(&rest, w));
+}
+
 void palette_draw(struct app *a, struct cells *g)
 {
     struct palette *p = &a->palette;
@@ -220,7 +229,8 @@ void palette_draw(struct app *a, struct cells *g)
     used = cells_z(g, y + 1, x + 2, w - 4, ROLE_DIM,
                    a->modal == MODAL_HELP ? "type to filter: " : ": ");
     cells_printf(g, y + 1, x + 2 + used, w - 4 - used, ROLE_INPUT, "%s_", s.typed);
-    rows = (size_t)(h - 4 > 0 ? h - 4 : 1);
+    /* What the columns cut stands whole below, for the row under the cursor. */
+    rows = (size_t)(h - 4 - HELP_ROWS > 0 ? h - 4 - HELP_ROWS : 1);
     scroll_to(s.n, rows, &p->sel, &p->top);
     for (size_t i = 0; i < rows && p->top + i < s.n; i++) {
         int at = y + 3 + (int)i;
@@ -231,6 +241,8 @@ void palette_draw(struct app *a, struct cells *g)
         if (p->top + i == p->sel)
             cells_select(g, at, x + 1, w - 2);
     }
+    if (p->sel < s.n && h - 4 > HELP_ROWS)
+        draw_whole(g, y + h - 1 - HELP_ROWS, x + 2, w - 4, s.list[p->sel].help);
     if (s.n == 0)
         cells_z(g, y + 3, x + 2, w - 4, ROLE_DIM, "Nothing matches.");
 }

@@ -135,7 +135,7 @@ static void draw_detail(struct app *a, struct cells *g, struct rect r)
 static void draw_check(struct cells *g, int y, struct rect r, const struct feed_check *c)
 {
     bool is_hostile = false;
-    int name_w = r.w < 60 ? 9 : 14;
+    int name_w = r.w < 60 ? 9 : 16;
 
     cells_z(g, y, r.x + 1, 4, role_of(c->status), word(c->status));
     cells_z(g, y, r.x + 6, name_w, ROLE_TEXT, c->name);

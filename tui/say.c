@@ -64,10 +64,39 @@ static void say_when(const struct view_row *r, int64_t now_wall_ms, struct buf *
         buf_add_z(out, "It is due now. ");
         return;
     }
-    buf_printf(out, "Next try in %s (%s). ", text_duration(r->next_wall_ms - now_wall_ms, in),
+    buf_printf(out, "Next try in %s (%s UTC). ", text_duration(r->next_wall_ms - now_wall_ms, in),
                r->next_wall_ms / DAY_MS == now_wall_ms / DAY_MS
                    ? say_hm(r->next_wall_ms, clock)
                    : say_day_hm(r->next_wall_ms, clock));
+}
+
+/* What a try without a reply code met, by the first word of its cause: its stage (core/mail/outcome.h). */
+static const char *say_stage(const char *cause)
+{
+    static const struct {
+        const char *stage, *text;
+    } rows[] = {
+        {"dns", "The name server gave no usable answer about that domain; it is asked again by "
+                "itself."},
+        {"connect", "No server of that domain could be reached; it is tried again by itself."},
+        {"starttls", "No encrypted connection could be made; it is tried again by itself."},
+        {"tls", "No encrypted connection could be made; it is tried again by itself."},
+        {"auth", "The server was reached, but we could not log in: look at user, password-file and "
+                 "auth of that [relay]. It is tried again by itself."},
+        {"local", "This machine could not do its part: look at the engine's own log. It is tried "
+                  "again by itself."},
+        {"eod", "The connection broke before the server had taken the message; it is tried again "
+                "by itself."},
+    };
+    struct str rest = str_of(cause), stage = str_split(&rest, ' ');
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (str_eq_z(stage, rows[i].stage))
+            return rows[i].text;
+    return stage.n > 0
+               ? "The server was reached, but the conversation broke off; it is tried again "
+                 "by itself."
+               : "It is tried again by itself.";
 }
 
 /* Not every message that waits is a problem: say which kind of waiting it is. */
@@ -79,13 +108,16 @@ static void say_queued(const struct view_row *r, int64_t now_wall_ms, struct buf
         return;
     }
     say_when(r, now_wall_ms, out);
-    if (r->code >= 400 && r->code < 500)
+    if (r->code == 0 || str_starts(str_of(r->cause), STR("auth ")))
+        buf_add_z(out, say_stage(r->cause));
+    else if (strcmp(r->enhanced, "4.1.8") == 0)
+        buf_add_z(out, "The server does not find the domain of the sender's address in the DNS: it "
+                       "must have an MX or an address there. It is tried again by itself.");
+    else if (r->code < 500)
         buf_add_z(out, "The server asked us to come back later (4xx): usual with greylisting, "
                        "quotas and rate limits; it is tried again by itself.");
-    else if (r->code >= 500)
-        buf_add_z(out, "The server refused, and the reason can be repaired on our side.");
     else
-        buf_add_z(out, "No server could be reached or found; it is tried again by itself.");
+        buf_add_z(out, "The server refused, and the reason can be repaired on our side.");
 }
 
 void say_row(const struct view_row *r, int64_t now_wall_ms, struct buf *out)
@@ -100,6 +132,9 @@ void say_row(const struct view_row *r, int64_t now_wall_ms, struct buf *out)
         buf_add_z(out, "The connection was lost after the whole message was sent: the server may "
                        "have it already. ");
         say_when(r, now_wall_ms, out);
+        buf_add_z(out,
+                  "Ask there: when it arrived, confirm (c) stops a second copy; when not, resend "
+                  "(s) does not wait.");
         break;
     case RCPT_DELIVERED:
         buf_printf(out,

@@ -238,13 +238,13 @@ static int report(const struct submit *s)
             continue;
         buf_clear(&b);
         buf_printf(&b, "%s: ", s->rcpts[i].address);
-        outcome_sentence(s->rcpts[i].outcome, &b);
+        submit_sentence(s->rcpts[i].outcome, &b);
         code = complain(code_of(s->rcpts[i].outcome), buf_text(&b));
     }
     if (s->refused == s->n || s->outcome.class == OUTCOME_DELIVERED)
         return code;
     buf_clear(&b);
-    outcome_sentence(&s->outcome, &b);
+    submit_sentence(&s->outcome, &b);
     return complain(code_of(&s->outcome), buf_text(&b));
 }
 

@@ -12,6 +12,7 @@
 #include "core/base/clock.h"
 #include "core/base/text.h"
 #include "core/smtp/client.h"
+#include "tui/say.h"
 
 /* The engine is on this machine: what takes longer is an engine in trouble. The answer to the end of
  * data waits for the disk. */
@@ -336,4 +337,11 @@ struct str submit_queue_id(const struct submit *s)
         return STR("");
     text = str_sub(text, at + 10, text.n);
     return str_sub(text, 0, str_find(text, ' '));
+}
+
+void submit_sentence(const struct outcome *o, struct buf *out)
+{
+    struct buf whole CLEANUP(buf_done) = BUF_INIT;
+    outcome_sentence(o, &whole);
+    buf_add_str(out, say_reply(buf_str(&whole)));
 }

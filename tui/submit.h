@@ -48,6 +48,8 @@ size_t submit_header_end(struct str text);
 
 /* 0 when the engine answered: see s->outcome and the recipients; E_DOWN, E_DENIED, E_NET, E_TIMEOUT. */
 int submit_send(struct submit *s, const char *socket_path, struct err *err);
+/* What the engine said, without "host the engine said": nobody else was asked. */
+void submit_sentence(const struct outcome *o, struct buf *out);
 /* The queue id in the engine's answer, or "". */
 struct str submit_queue_id(const struct submit *s);
 

@@ -26,7 +26,7 @@ const struct verb cli_verbs[] = {
     {"delete", ACT_USAGE, "take out of the queue; nobody is told", ACT_MORE, cmd_act},
     {"confirm", ACT_USAGE, "unconfirmed mail arrived: count it as delivered", ACT_MORE, cmd_act},
     {"resend", ACT_USAGE, "unconfirmed mail did not arrive: send it again", ACT_MORE, cmd_act},
-    {"jobs", "[stop N] [--json]", "bulk acts: progress, who, how many", "", cmd_jobs},
+    {"jobs", "[stop JOB] [--json]", "bulk acts: progress, who, how many", "", cmd_jobs},
     {"log", "[FILTER...] [--since T] [--until T] [-n N] [-f] [--postfix] [--json]",
      "the delivery log",
      "  --since T       10:42, 2026-11-24, -15m, yesterday ...; UTC\n"

@@ -541,6 +541,43 @@ static void sent_means_accepted_by_the_next_server(void **state)
     free(r);
 }
 
+static void waiting_says_what_the_last_try_met(void **state)
+{
+    static const struct {
+        const char *cause;
+        int code;
+        const char *enhanced, *want;
+    } rows[] = {
+        {"rcpt 450 4.2.0", 450, "4.2.0", "come back later"},
+        {"rcpt 450 4.1.8", 450, "4.1.8", "domain of the sender"},
+        {"rcpt 554 5.7.1", 554, "5.7.1", "refused"},
+        {"dns SERVFAIL", 0, "4.4.3", "name server"},
+        {"connect ETIMEDOUT", 0, "4.4.1", "No server of that domain could be reached"},
+        {"auth no-mechanism", 0, "4.7.0", "could not log in"},
+        {"auth 535 5.7.8", 535, "5.7.8", "could not log in"},
+        {"tls ECONNRESET", 0, "4.4.2", "No encrypted connection"},
+        {"greeting ETIMEDOUT", 0, "4.4.2", "broke off"},
+        {"", 0, "", "tried again by itself"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct view_row *r = xnew(struct view_row);
+        struct buf b = BUF_INIT;
+
+        r->state = RCPT_QUEUED;
+        r->tries = 1;
+        r->code = rows[i].code;
+        str_copy(str_of(rows[i].cause), r->cause, sizeof(r->cause));
+        str_copy(str_of(rows[i].enhanced), r->enhanced, sizeof(r->enhanced));
+        say_row(r, NOW, &b);
+        if (!strstr(buf_text(&b), rows[i].want))
+            fail_msg("%s: %s", rows[i].cause, buf_text(&b));
+        buf_done(&b);
+        free(r);
+    }
+}
+
 #define with_desk(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -565,6 +602,7 @@ int main(void)
         cmocka_unit_test(log_lines_are_cut_up),
         cmocka_unit_test(every_state_has_its_own_word),
         cmocka_unit_test(sent_means_accepted_by_the_next_server),
+        cmocka_unit_test(waiting_says_what_the_last_try_met),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
