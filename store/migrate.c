@@ -90,7 +90,10 @@ static const char schema_3[] =
     "INSERT INTO chunk_more SELECT message, seq, data FROM chunk_1 WHERE seq>0;"
     "DROP TABLE chunk_1;";
 
-static const char *const steps[] = {schema_1, schema_2, schema_3};
+/* Step 4. A reroute: which way the recipient goes, whatever the configuration says (mail/way.h). */
+static const char schema_4[] = "ALTER TABLE recipient ADD COLUMN via TEXT NOT NULL DEFAULT '';";
+
+static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4};
 
 _Static_assert(ARRAY_LEN(steps) == STORE_SCHEMA, "one step per version");
 

@@ -116,6 +116,7 @@ enum queue_verb {
     QUEUE_DELETE,
     QUEUE_CONFIRM, /* UNCONFIRMED: it was delivered, somebody found out */
     QUEUE_RESEND,  /* UNCONFIRMED: it was not, or twice is better than never */
+    QUEUE_REROUTE, /* another way (via); what is QUEUED goes at once */
     QUEUE_VERB_COUNT
 };
 const char *queue_verb_name(enum queue_verb v);
@@ -127,6 +128,7 @@ struct queue_bulk {
     int64_t job_id;     /* written to what is changed, so that undo can find it */
     const char *reason; /* "" = none */
     const char *who;    /* "uid 1000 from 192.0.2.1" */
+    const char *via;    /* QUEUE_REROUTE: as mail/way.h writes it; borrowed */
     bool is_dry_run;
     /* moved on by each call: */
     int64_t cursor;  /* recipient id: 0 at first */

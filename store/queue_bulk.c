@@ -16,7 +16,7 @@
 const char *queue_verb_name(enum queue_verb v)
 {
     static const char *const names[] = {"retry",  "hold",    "release",
-                                        "delete", "confirm", "resend"};
+                                        "delete", "confirm", "resend", "reroute"};
 
     _Static_assert(ARRAY_LEN(names) == QUEUE_VERB_COUNT, "a name per verb");
     return (unsigned)v < QUEUE_VERB_COUNT ? names[v] : "?";
@@ -37,6 +37,7 @@ static bool verb_goes(enum queue_verb verb, enum rcpt_state from, enum rcpt_stat
     case QUEUE_RELEASE: *to = RCPT_QUEUED; return from == RCPT_HELD;
     case QUEUE_CONFIRM: *to = RCPT_DELIVERED; return from == RCPT_UNCONFIRMED;
     case QUEUE_RESEND: *to = RCPT_QUEUED; return from == RCPT_UNCONFIRMED;
+    case QUEUE_REROUTE: *to = from; return from != RCPT_ACTIVE && !rcpt_state_is_final(from);
     default: *to = RCPT_DELETED; break;
     }
     return from != RCPT_ACTIVE && rcpt_state_may_go(from, *to);
@@ -120,6 +121,7 @@ static const char *const changes[] = {
     [QUEUE_CONFIRM] =
         "UPDATE recipient SET job=?2, state=4, next=0, note=?4, finished=?5 WHERE id=?1",
     [QUEUE_RESEND] = "UPDATE recipient SET job=?2, state=0, next=?3 WHERE id=?1",
+    [QUEUE_REROUTE] = "UPDATE recipient SET job=?2, next=?3, via=?4 WHERE id=?1",
 };
 _Static_assert(ARRAY_LEN(changes) == QUEUE_VERB_COUNT, "one statement per verb");
 _Static_assert(RCPT_HELD == 2 && RCPT_QUEUED == 0 && RCPT_DELETED == 7 && RCPT_DELIVERED == 4,
@@ -128,7 +130,7 @@ _Static_assert(RCPT_HELD == 2 && RCPT_QUEUED == 0 && RCPT_DELETED == 7 && RCPT_D
 /* What a verb writes: when it may be tried next, a note, when it ended. */
 static bool writes_next(enum queue_verb v)
 {
-    return v == QUEUE_RETRY || v == QUEUE_RELEASE || v == QUEUE_RESEND;
+    return v == QUEUE_RETRY || v == QUEUE_RELEASE || v == QUEUE_RESEND || v == QUEUE_REROUTE;
 }
 
 static bool writes_end(enum queue_verb v)
@@ -154,7 +156,9 @@ static int change(struct store *s, const struct queue_bulk *b, const struct targ
     bind_i(st, 2, b->job_id);
     if (writes_next(b->verb))
         bind_i(st, 3, next);
-    if (writes_note(b->verb))
+    if (b->verb == QUEUE_REROUTE)
+        bind_z(st, 4, b->via);
+    else if (writes_note(b->verb))
         bind_z(st, 4, note);
     if (writes_end(b->verb))
         bind_i(st, 5, b->now_wall_ms > 0 ? b->now_wall_ms : 1);
@@ -195,7 +199,9 @@ static int act(struct store *s, struct queue_bulk *b, const struct target *t,
     b->changed++;
     if (b->is_dry_run)
         return 0;
-    if (writes_next(b->verb) && next > b->now_wall_ms)
+    /* Another way does not make it likelier that the first copy was lost: its late try stays late. */
+    bool is_now = to == RCPT_QUEUED && writes_next(b->verb);
+    if (is_now && next > b->now_wall_ms)
         next = b->now_wall_ms;
     if (rcpt_state_is_final(to))
         next = 0;

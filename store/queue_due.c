@@ -10,7 +10,7 @@
 #define DUE_FROM                                                                                   \
     "SELECT r.next, r.id, r.message, r.state, r.notify, r.tries, r.epoch, r.address, r.domain,"    \
     " r.orcpt, r.is_notified, r.site, r.arrival, r.size, m.class, m.flags, m.ret, m.sender,"       \
-    " m.envid"                                                                                     \
+    " m.envid, r.via"                                                                              \
     " FROM recipient r INDEXED BY r_state CROSS JOIN message m"                                    \
     " WHERE r.finished=0 AND m.id=r.message AND r.state=?1"
 #define DUE_SAME  DUE_FROM " AND r.next=?2 AND r.id>?3 ORDER BY r.id LIMIT ?4"
@@ -80,6 +80,7 @@ static void read_row(sqlite3_stmt *st, struct queue_due *d)
     d->ret = (enum dsn_ret)column_enum(st, 16, DSN_RET_HDRS + 1);
     column_copy(st, 17, d->reverse_path, sizeof(d->reverse_path));
     column_copy(st, 18, d->envid, sizeof(d->envid));
+    column_copy(st, 19, d->rcpt.via, sizeof(d->rcpt.via));
 }
 
 static struct stream *earlier(struct stream *a, struct stream *b)

@@ -19,7 +19,7 @@
 #include "store/queue.h"
 #include "store/store.h"
 
-#define STORE_SCHEMA         3
+#define STORE_SCHEMA         4
 #define STORE_TEXT(n)        STORE_TEXT_OF(n)
 #define STORE_TEXT_OF(n)     #n
 #define STORE_APPLICATION_ID 0x4d455131

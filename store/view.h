@@ -52,6 +52,7 @@ struct view_row {
     char info[VIEW_INFO_MAX];    /* the last outcome's sentence, cut */
     char subject[MSG_DIGEST_MAX + 1];
     char note[120];              /* why held: reason and author */
+    char via[MSG_VIA_MAX + 1];   /* a reroute (mail/way.h); "" = none */
 };
 
 /* A place in an order: the last row shown. */

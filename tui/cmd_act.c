@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * retry, hold, release, delete: asked of the engine as a job. On a terminal a count is shown first, and
+ * retry, hold, release, delete, confirm, resend, reroute: asked of the engine as a job. On a terminal a count is shown first, and
  * asked about; without one what destroys needs --yes. A job goes on in the engine when we leave.
  */
 #include "tui/cmd_act.h"
@@ -17,7 +17,7 @@
 
 static enum ctl_verb verb_of(const char *name)
 {
-    for (int v = CTL_RETRY; v <= CTL_RESEND; v++)
+    for (int v = CTL_RETRY; v <= CTL_REROUTE; v++)
         if (strcmp(ctl_verb_name((enum ctl_verb)v), name) == 0)
             return (enum ctl_verb)v;
     return CTL_VERB_COUNT;
@@ -26,20 +26,29 @@ static enum ctl_verb verb_of(const char *name)
 int act_parse(const char *verb, int argc, char **argv, int64_t now_wall_ms, struct act_args *out,
               struct err *err)
 {
-    const char *reason = "";
+    const char *reason = "", *to = "";
     bool is_all = false;
     struct opt_rest rest CLEANUP(opt_rest_done) = {0};
     struct buf text CLEANUP(buf_done) = BUF_INIT;
     *out = (struct act_args){.request.verb = verb_of(verb)};
-    const struct opt table[] = {
-        {"--all", OPT_FLAG, &is_all},        {"--dry-run", OPT_FLAG, &out->request.is_dry_run},
-        {"--reason", OPT_TEXT, &reason},     {"--yes", OPT_FLAG, &out->is_sure},
-        {"--json", OPT_FLAG, &out->is_json}, {0}};
+    const struct opt table[] = {{"--all", OPT_FLAG, &is_all},
+                                {"--dry-run", OPT_FLAG, &out->request.is_dry_run},
+                                {"--reason", OPT_TEXT, &reason},
+                                {"--yes", OPT_FLAG, &out->is_sure},
+                                {"--json", OPT_FLAG, &out->is_json},
+                                {"--to", OPT_TEXT, &to},
+                                {0}};
     int rc = opts_parse(table, argc, argv, &rest, err);
     if (rc == 0)
         rc = opts_filter(&rest, now_wall_ms, &text, err);
     if (rc < 0)
         return rc;
+    if ((out->request.verb == CTL_REROUTE) != (to[0] != '\0'))
+        return err_set(err, E_SYNTAX,
+                       to[0] ? "--to goes with reroute only"
+                             : "say where: --to RELAY, HOST[:PORT], direct or configured");
+    if (!str_copy(str_of(to), out->request.to, sizeof out->request.to))
+        return err_set(err, E_LIMIT, "--to is longer than %zu octets", sizeof out->request.to - 1);
     if (is_all && text.n)
         return err_set(err, E_SYNTAX, "--all goes with no filter");
     /* "" too: an empty variable in a script must not mean everything. */
@@ -60,6 +69,7 @@ static const char *effect(enum ctl_verb v)
     case CTL_RELEASE: return "They are tried again.";
     case CTL_CONFIRM: return "They count as delivered, and are not sent again.";
     case CTL_RESEND: return "They are sent again: who got them already gets them twice.";
+    case CTL_REROUTE: return "Their tries take that way from now on; later mail goes as before.";
     default: return "They are taken out of the queue for good; nobody is told.";
     }
 }
@@ -149,8 +159,9 @@ static void print_result(const struct act_args *a, const struct ctl_job *j)
         return;
     }
     const struct clock *clock = clock_system();
-    printf("%s%s: %s changed, %s skipped", ctl_verb_name(j->verb),
-           j->is_dry_run ? " (dry run)" : "", text_count(j->changed, n), text_count(j->skipped, m));
+    printf("%s%s%s%s: %s changed, %s skipped", ctl_verb_name(j->verb), j->to[0] ? " to " : "",
+           j->to, j->is_dry_run ? " (dry run)" : "", text_count(j->changed, n),
+           text_count(j->skipped, m));
     if (j->oldest_wall_ms)
         printf(", the oldest from %s ago",
                text_duration(clock->wall_ms(clock) - j->oldest_wall_ms, age));

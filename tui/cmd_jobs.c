@@ -23,6 +23,9 @@ static void print_job(const struct ctl_job *j, bool is_json)
                ctl_job_state_name(j->state), text_count(j->changed, n), text_count(j->skipped, m),
                j->is_dry_run ? " (dry run)" : "");
     cli_put(&b, str_of(j->filter[0] ? j->filter : "everything"), SIZE_MAX, false);
+    if (j->to[0])
+        buf_add_z(&b, " to ");
+    cli_put(&b, str_of(j->to), SIZE_MAX, false);
     buf_add_z(&b, ", by ");
     cli_put(&b, str_of(j->who), SIZE_MAX, false);
     if (j->reason[0])

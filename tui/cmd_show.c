@@ -101,6 +101,7 @@ static void put_recipient(struct showing *s, const struct view_row *r)
                r->tries == 1 ? "try" : "tries");
     field(b, "why", r->info);
     field(b, "note", r->note);
+    field(b, "rerouted", r->via);
     field(b, "cause", r->cause);
     say_row(r, s->c->now_wall_ms, &says);
     field(b, "next", buf_text(&says));

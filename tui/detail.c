@@ -187,6 +187,8 @@ static void add_now(const struct app *a, struct page *p, const struct view_row *
     add_part(p, "Why it is where it is");
     if (r->note[0])
         add_field(p, ROLE_TITLE, "held", str_of(r->note));
+    if (r->via[0])
+        add_field(p, ROLE_TITLE, "rerouted", str_of(r->via));
     if (r->info[0])
         add_field(p, say_state_role(r), "said", str_of(r->info));
     say_row(r, a->now_wall_ms, &b);

@@ -81,6 +81,7 @@ json_t *json_of_row(const struct view_row *r)
     json_put_text(o, "enhanced", r->enhanced);
     json_put_text(o, "info", r->info);
     json_put_text(o, "note", r->note);
+    json_put_text(o, "via", r->via);
     return o;
 }
 
@@ -294,6 +295,7 @@ json_t *json_of_job(const struct ctl_job *j)
     json_put_text(o, "verb", ctl_verb_name(j->verb));
     json_put_text(o, "state", ctl_job_state_name(j->state));
     json_put_text(o, "filter", j->filter);
+    json_put_text(o, "to", j->to);
     json_put_text(o, "who", j->who);
     json_put_text(o, "reason", j->reason);
     json_put_bool(o, "dry_run", j->is_dry_run);

@@ -26,6 +26,12 @@ const struct verb cli_verbs[] = {
     {"delete", ACT_USAGE, "take out of the queue; nobody is told", ACT_MORE, cmd_act},
     {"confirm", ACT_USAGE, "unconfirmed mail arrived: count it as delivered", ACT_MORE, cmd_act},
     {"resend", ACT_USAGE, "unconfirmed mail did not arrive: send it again", ACT_MORE, cmd_act},
+    {"reroute", "FILTER... | ID... | --all --to RELAY|HOST[:PORT] [--dry-run] [--yes] [--json]",
+     "send what is queued another way",
+     "  --to RELAY      a [relay] of the configuration\n"
+     "  --to HOST       that host, port 25 or HOST:PORT, without a login\n"
+     "  --to direct     by MX, whatever the routes say; configured: as they say\n" ACT_MORE,
+     cmd_act},
     {"jobs", "[stop JOB] [--json]", "bulk acts: progress, who, how many", "", cmd_jobs},
     {"log", "[FILTER...] [--since T] [--until T] [-n N] [-f] [--postfix] [--json]",
      "the delivery log",

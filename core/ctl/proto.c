@@ -14,7 +14,7 @@ static const char *const verb_names[] = {
     [CTL_STATUS] = "status",     [CTL_RETRY] = "retry",   [CTL_HOLD] = "hold",
     [CTL_RELEASE] = "release",   [CTL_DELETE] = "delete", [CTL_CONFIRM] = "confirm",
     [CTL_RESEND] = "resend",     [CTL_JOB] = "job",       [CTL_JOBS] = "jobs",
-    [CTL_STOP_JOB] = "stop-job", [CTL_RELOAD] = "reload",
+    [CTL_STOP_JOB] = "stop-job", [CTL_RELOAD] = "reload", [CTL_REROUTE] = "reroute",
 };
 static const char *const engine_names[] = {
     [ENGINE_STARTING] = "starting",
@@ -102,6 +102,7 @@ const char *ctl_job_state_name(enum ctl_job_state s)
 static const struct field request_fields[] = {
     F_ENUM(REQUEST, verb, "verb", verb_name),
     F(REQUEST, filter, "filter", FIELD_TEXT),
+    F(REQUEST, to, "to", FIELD_TEXT),
     F(REQUEST, reason, "reason", FIELD_TEXT),
     F(REQUEST, origin, "origin", FIELD_TEXT),
     F(REQUEST, is_dry_run, "dry_run", FIELD_BOOL),
@@ -179,6 +180,7 @@ static const struct field job_fields[] = {
     F_ENUM(JOB, verb, "verb", verb_name),
     F_ENUM(JOB, state, "state", job_name),
     F(JOB, filter, "filter", FIELD_TEXT),
+    F(JOB, to, "to", FIELD_TEXT),
     F(JOB, who, "who", FIELD_TEXT),
     F(JOB, reason, "reason", FIELD_TEXT),
     F(JOB, is_dry_run, "dry_run", FIELD_BOOL),

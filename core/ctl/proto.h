@@ -17,11 +17,12 @@
 #define CTL_JOBS_MAX  50
 #define CTL_ALARMS_MAX 8
 #define CTL_ALARM_MAX  1200
+#define CTL_TO_MAX     300
 
 enum ctl_verb {
     CTL_STATUS,
     /* start a job (dry_run: only count) */
-    CTL_RETRY, CTL_HOLD, CTL_RELEASE, CTL_DELETE, CTL_CONFIRM, CTL_RESEND,
+    CTL_RETRY, CTL_HOLD, CTL_RELEASE, CTL_DELETE, CTL_CONFIRM, CTL_RESEND, CTL_REROUTE,
     CTL_JOB,      /* one job's progress */
     CTL_JOBS,     /* the latest jobs */
     CTL_STOP_JOB,
@@ -33,6 +34,7 @@ const char *ctl_verb_name(enum ctl_verb v); /* "status", "retry", "stop-job", ..
 struct ctl_request {
     enum ctl_verb verb;
     char filter[FILTER_BYTES_MAX + 1]; /* "" with an act = everything */
+    char to[CTL_TO_MAX]; /* CTL_REROUTE: a relay, HOST[:PORT], direct, configured */
     char reason[200];
     char origin[100]; /* where the operator sits: "ssh 192.0.2.1", "" = local; the uid is the socket's */
     bool is_dry_run;
@@ -74,6 +76,7 @@ struct ctl_job {
     enum ctl_verb verb;
     enum ctl_job_state state;
     char filter[FILTER_BYTES_MAX + 1];
+    char to[CTL_TO_MAX]; /* of the request */
     char who[160];
     char reason[200];
     bool is_dry_run;

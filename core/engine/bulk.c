@@ -4,6 +4,7 @@
 #include "core/base/alloc.h"
 #include "core/engine/schedule.h"
 #include "core/engine/submit.h"
+#include "core/mail/way.h"
 #include "store/queue.h"
 
 #define CHUNK_ROWS  1000u
@@ -13,6 +14,7 @@ struct act {
     struct list link; /* in bulk.acts, newest first */
     struct ctl_job info;
     struct filter filter;
+    char via[WAY_TEXT_MAX]; /* of a reroute */
     bool is_stopping;
 };
 
@@ -45,8 +47,17 @@ static enum queue_verb verb_of(enum ctl_verb v)
     case CTL_DELETE: return QUEUE_DELETE;
     case CTL_CONFIRM: return QUEUE_CONFIRM;
     case CTL_RESEND: return QUEUE_RESEND;
+    case CTL_REROUTE: return QUEUE_REROUTE;
     default: return QUEUE_RETRY;
     }
+}
+
+/* "hold", "reroute to office" */
+static const char *verb_text(const struct ctl_job *j, char out[WAY_TEXT_MAX + 20])
+{
+    snprintf(out, WAY_TEXT_MAX + 20, j->to[0] ? "%s to %.*s" : "%s", ctl_verb_name(j->verb),
+             WAY_TEXT_MAX, j->to);
+    return out;
 }
 
 static void changed(void *arg, int64_t rcpt_id, enum rcpt_state now, int64_t next_wall_ms)
@@ -66,17 +77,19 @@ static int step_run(struct store_job *base, struct store *st, struct err *err)
     if (rc < 0 || !q->is_done || q->is_dry_run)
         return rc;
     const struct ctl_job *i = &s->act->info;
-    return queue_audit(st, s->audit_id, q->now_wall_ms, i->who, ctl_verb_name(i->verb), i->filter,
+    char verb[WAY_TEXT_MAX + 20];
+    return queue_audit(st, s->audit_id, q->now_wall_ms, i->who, verb_text(i, verb), i->filter,
                        i->reason, q->changed, err);
 }
 
 static void ended(struct bulk *b, struct act *a, enum ctl_job_state state)
 {
+    char verb[WAY_TEXT_MAX + 20];
     a->info.state = state;
     a->info.ended_wall_ms = io_wall_ms(b->engine->io);
     b->running--;
     log_notice(b->engine->log, "control", "%s%s «%s» by %s: %s, %llu changed, %llu skipped",
-               ctl_verb_name(a->info.verb), a->info.is_dry_run ? " (dry run)" : "",
+               verb_text(&a->info, verb), a->info.is_dry_run ? " (dry run)" : "",
                a->info.filter[0] ? a->info.filter : "everything", a->info.who,
                ctl_job_state_name(state), (unsigned long long)a->info.changed,
                (unsigned long long)a->info.skipped);
@@ -99,9 +112,9 @@ static bool step_done(struct ejob *job, int rc, const struct err *err)
     a->info.oldest_wall_ms = s->bulk.oldest_wall_ms;
     bool is_touched = false;
     for (size_t i = 0; i < s->n && !s->bulk.is_dry_run; i++) {
-        if (s->changes[i].state == RCPT_QUEUED)
-            is_touched = true;
-        else
+        is_touched |= s->changes[i].state == RCPT_QUEUED;
+        /* What is rerouted leaves the window too, and comes back by its new way. */
+        if (s->changes[i].state != RCPT_QUEUED || s->bulk.verb == QUEUE_REROUTE)
             schedule_drop(e->schedule, s->changes[i].rcpt_id);
     }
     if (is_touched)
@@ -165,9 +178,14 @@ int bulk_start(struct bulk *b, const struct ctl_request *q, const char *who, str
         return err_set(err, E_LIMIT, "%u jobs are running already: wait for one to end",
                        b->running);
     struct filter f;
+    struct way way = {0};
     int rc = filter_parse(str_of(q->filter), now, &f, err);
     if (rc < 0)
         return rc;
+    if (q->verb == CTL_REROUTE && (rc = way_typed(e->conf, str_of(q->to), &way, err)) < 0) {
+        filter_done(&f);
+        return rc;
+    }
     forget_old(b);
     struct act *a = xnew(struct act);
     a->filter = f;
@@ -178,7 +196,9 @@ int bulk_start(struct bulk *b, const struct ctl_request *q, const char *who, str
     a->info.is_dry_run = q->is_dry_run;
     str_copy(str_of(q->filter), a->info.filter, sizeof a->info.filter);
     str_copy(str_of(q->reason), a->info.reason, sizeof a->info.reason);
+    str_copy(str_of(q->to), a->info.to, sizeof a->info.to);
     str_copy(str_of(who), a->info.who, sizeof a->info.who);
+    way_text(&way, a->via);
     list_push_front(&b->acts, &a->link);
     b->acts_n++;
     b->running++;
@@ -189,6 +209,7 @@ int bulk_start(struct bulk *b, const struct ctl_request *q, const char *who, str
         .job_id = a->info.id,
         .reason = a->info.reason,
         .who = a->info.who,
+        .via = a->via,
         .is_dry_run = q->is_dry_run,
     };
     submit_step(b, a, &first);

@@ -5,30 +5,37 @@
 #include "core/engine/record.h"
 #include "core/engine/relay.h"
 #include "core/engine/schedule.h"
+#include "core/mail/way.h"
 
 /* A resolution is used again for that long at most; the resolver's cache knows the true TTL. */
 #define FRESH_MAX_MS    (60 * SECOND_MS)
 #define FORGET_AFTER_MS (10 * MINUTE_MS)
 
-#define KEY_MAX (ADDR_DOMAIN_MAX + 80)
+#define KEY_MAX (ADDR_DOMAIN_MAX + 1 + WAY_TEXT_MAX)
 
-/* By the relay's name, which means the same after a reload. */
-static void domain_key(const char *name, const char *relay, char out[KEY_MAX])
+/* By the name of the relay or host, which means the same after a reload. */
+static void domain_key(const char *name, const char *relay, const struct relay_conf *host,
+                       char out[KEY_MAX])
 {
-    snprintf(out, KEY_MAX, relay[0] ? "%s relay %s" : "%s", name, relay);
+    if (host)
+        snprintf(out, KEY_MAX, "%s %s", name, host->name);
+    else
+        snprintf(out, KEY_MAX, relay[0] ? "%s relay %s" : "%s", name, relay);
 }
 
-struct domain *domain_get(struct schedule *s, const char *name, int relay)
+static struct domain *get(struct schedule *s, const char *name, int relay,
+                          const struct relay_conf *host)
 {
     char key[KEY_MAX];
     const char *relay_name = relay < 0 ? "" : s->engine->conf->relays[relay].name;
-    domain_key(name, relay_name, key);
+    domain_key(name, relay_name, host, key);
     struct domain *d = map_get(&s->domains, str_of(key));
     if (!d) {
         d = xnew(struct domain);
         str_copy(str_of(name), d->name, sizeof d->name);
         d->relay = relay;
         str_copy(str_of(relay_name), d->relay_name, sizeof d->relay_name);
+        d->host = host;
         d->schedule = s;
         list_init(&d->waiting);
         map_put(&s->domains, str_of(key), d);
@@ -37,11 +44,62 @@ struct domain *domain_get(struct schedule *s, const char *name, int relay)
     return d;
 }
 
+/* A relay of one host that nobody logs in to. There are as many as operators have named. */
+static const struct relay_conf *host_get(struct schedule *s, const struct way *w)
+{
+    char text[WAY_TEXT_MAX];
+    way_text(w, text);
+    struct relay_conf *r = map_get(&s->hosts, str_of(text));
+    if (!r) {
+        r = xnew(struct relay_conf);
+        r->name = xstrdup(text);
+        r->auth = AUTH_NONE;
+        r->hosts[0] = w->host;
+        r->hosts_n = 1;
+        map_put(&s->hosts, str_of(text), r);
+    }
+    return r;
+}
+
+void hosts_free(struct schedule *s)
+{
+    size_t at = 0;
+    struct str key;
+    void *value;
+    while (map_next(&s->hosts, &at, &key, &value)) {
+        struct relay_conf *r = value;
+        free(r->name);
+        free(r);
+    }
+    map_done(&s->hosts);
+}
+
+struct domain *domain_get(struct schedule *s, const char *name, const char *via,
+                          const char *reverse_path)
+{
+    struct way w;
+    way_parse(str_of(via), &w);
+    int relay = way_relay(&w, s->engine->conf, name, reverse_path);
+    return get(s, name, relay, w.kind == WAY_HOST ? host_get(s, &w) : NULL);
+}
+
+struct domain *domain_by_relay(struct schedule *s, const char *name, int relay)
+{
+    return get(s, name, relay, NULL);
+}
+
+const struct relay_conf *domain_relay(const struct domain *d)
+{
+    if (d->host)
+        return d->host;
+    return d->relay < 0 ? NULL : &d->schedule->engine->conf->relays[d->relay];
+}
+
 void domain_free(struct domain *d)
 {
     struct schedule *s = d->schedule;
     char key[KEY_MAX];
-    domain_key(d->name, d->relay_name, key);
+    domain_key(d->name, d->relay_name, d->host, key);
     map_remove(&s->domains, str_of(key));
     if (d->query)
         s->engine->io->ops->cancel(d->query);
@@ -112,20 +170,20 @@ static void resolved(struct domain *d, const char *site_name, int64_t fresh_ms)
 static void resolve_fixed(struct domain *d)
 {
     struct ip ip;
-    if (d->relay < 0) {
+    const struct relay_conf *r = domain_relay(d);
+    if (!r) {
         if (route_from_literal(d->name, &d->route, &ip))
             resolved(d, d->name, FRESH_MAX_MS);
         return;
     }
     memset(&d->route, 0, sizeof d->route);
-    const struct relay_conf *r = &d->schedule->engine->conf->relays[d->relay];
     for (size_t i = 0; i < r->hosts_n; i++) {
         struct route_host *h = &d->route.hosts[d->route.n++];
         str_copy(str_of(r->hosts[i].host), h->name, sizeof h->name);
         h->preference = (uint16_t)i; /* their order is the operator's: never shuffled */
     }
     char name[ADDR_DOMAIN_MAX + 1];
-    snprintf(name, sizeof name, "relay %.100s", r->name);
+    snprintf(name, sizeof name, d->host ? "%.200s" : "relay %.100s", r->name);
     resolved(d, name, FRESH_MAX_MS);
 }
 
@@ -153,7 +211,7 @@ void domain_resolve(struct domain *d)
         return;
     struct route route;
     struct ip ip;
-    if (d->relay >= 0 || route_from_literal(d->name, &route, &ip))
+    if (domain_relay(d) || route_from_literal(d->name, &route, &ip))
         resolve_fixed(d);
     else
         d->query = e->io->ops->ask(e->io, d->name, DNS_TYPE_MX, got_mx, d);

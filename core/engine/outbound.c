@@ -346,7 +346,7 @@ void outbound_open(struct site *site, struct delivery *d)
     o->site = site;
     o->first = d;
     o->conf = e->conf;
-    o->via = d->domain->relay >= 0 ? &e->conf->relays[d->domain->relay] : NULL;
+    o->via = domain_relay(d->domain);
     o->secret = o->via ? relay_secret(e, o->via) : NULL;
     o->tls = schedule_tls_level(s, d);
     o->route = d->domain->route;

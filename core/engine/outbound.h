@@ -25,7 +25,7 @@ struct outbound {
     enum outbound_phase phase;
     enum tls_level tls;
     const struct conf *conf;      /* borrowed: as it was when this was opened; a reload may be later */
-    const struct relay_conf *via; /* borrowed: of it; NULL = direct */
+    const struct relay_conf *via; /* borrowed: of it, or of schedule.hosts; NULL = direct */
     char *secret;                 /* own: the password or token of the login, or NULL */
     enum tls_step step; /* how TLS is tried with the host in use */
     bool is_step_new;   /* taken in this try: remembered when it works */

@@ -228,12 +228,12 @@ static bool is_unreachable(const struct outcome *o)
 bool relay_takes_over(struct engine *e, struct delivery *d, const struct outcome *o)
 {
     int relay = e->conf->fallback_relay;
-    if (relay < 0 || d->domain->relay >= 0 || !is_unreachable(o) || !engine_delivers(e) ||
+    if (relay < 0 || d->domain->relay >= 0 || d->via[0] || !is_unreachable(o) || !engine_delivers(e) ||
         relay_trouble(e, relay))
         return false;
     log_info(e->log, "relay", "%s cannot be reached directly: by relay %s", d->domain->name,
              e->conf->relays[relay].name);
-    struct domain *to = domain_get(e->schedule, d->domain->name, relay);
+    struct domain *to = domain_by_relay(e->schedule, d->domain->name, relay);
     d->domain->deliveries--;
     d->domain = to;
     to->deliveries++;

@@ -57,8 +57,7 @@ static void into_turn(struct site *site)
 static void find_way(struct schedule *s, struct delivery *d)
 {
     struct domain *old = d->domain;
-    const char *from = d->parcel->reverse_path;
-    d->domain = domain_get(s, old->name, conf_route(s->engine->conf, old->name, from));
+    d->domain = domain_get(s, old->name, d->via, d->parcel->reverse_path);
     d->domain->deliveries++;
     old->deliveries--;
 }
@@ -277,6 +276,7 @@ struct schedule *schedule_new(struct engine *e)
     s->due_wall_ms = INT64_MAX;
     map_init(&s->domains, rng_u64(&e->rng));
     map_init(&s->sites, rng_u64(&e->rng));
+    map_init(&s->hosts, rng_u64(&e->rng));
     memory_init(&s->memory, rng_u64(&e->rng));
     list_init(&s->turn);
     list_init(&s->outbounds);
@@ -386,6 +386,7 @@ void schedule_free(struct schedule *s)
     for (at = 0; map_next(&s->sites, &at, &key, &value); at = 0)
         site_free(value);
     map_done(&s->domains);
+    hosts_free(s);
     map_done(&s->sites);
     memory_done(&s->memory);
     idmap_done(&s->tasks);

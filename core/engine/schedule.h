@@ -24,7 +24,8 @@
 struct domain {
     char name[ADDR_DOMAIN_MAX + 1];
     int relay; /* index into conf.relays, -1 = direct, RELAY_GONE = not in the configuration now */
-    char relay_name[64]; /* "" = direct */
+    char relay_name[CONF_RELAY_NAME_MAX + 1]; /* "" = direct */
+    const struct relay_conf *host; /* borrowed of schedule.hosts: an operator's; then relay is -1 */
     struct route route;
     struct site *site;      /* NULL until resolved */
     int64_t fresh_until_mono_ms;
@@ -54,6 +55,7 @@ struct schedule {
     struct idmap tasks;    /* recipient id → task: what is in the window */
     struct idmap parcels;  /* message id → parcel */
     struct map domains, sites;
+    struct map hosts;      /* "host NAME:PORT" → relay_conf, own: what operators have rerouted to */
     struct memory memory;  /* of hosts and families */
     struct list turn;      /* sites with ready work, in the order of their turns */
     struct list outbounds;
@@ -101,7 +103,14 @@ struct delivery *schedule_take(struct site *site, enum tls_level level);
 void schedule_site_failed(struct site *site, const struct outcome *o);
 
 /* domain.c */
-struct domain *domain_get(struct schedule *s, const char *name, int relay);
+/* By the way that the recipient goes: via is its reroute (mail/way.h), "" as the configuration says. */
+struct domain *domain_get(struct schedule *s, const char *name, const char *via,
+                          const char *reverse_path);
+struct domain *domain_by_relay(struct schedule *s, const char *name, int relay);
+/* The relay, or the operator's host, by which it goes; NULL = by its MX. */
+const struct relay_conf *domain_relay(const struct domain *d);
+/* Once no domain is left. */
+void hosts_free(struct schedule *s);
 /* Resolve unless fresh; then its waiting deliveries move on (or are recorded as failed). */
 void domain_resolve(struct domain *d);
 void domain_free(struct domain *d);

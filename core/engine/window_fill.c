@@ -46,25 +46,26 @@ static struct parcel *parcel_get(struct schedule *s, const struct queue_due *row
 
 /* A delivery of the same message that still waits at this domain: recipients of one message come one after the other,
  * so only the last one can be it. */
-static struct delivery *open_delivery(const struct domain *dom, const struct parcel *p)
+static struct delivery *open_delivery(const struct domain *dom, const struct parcel *p, const char *via)
 {
     const struct list *heads[] = {&dom->waiting, dom->site ? &dom->site->ready : NULL};
     for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
         if (!heads[i] || list_empty(heads[i]))
             continue;
         struct delivery *d = list_entry(heads[i]->prev, struct delivery, link);
-        if (d->parcel == p && d->domain == dom && d->n < DELIVERY_RCPTS_MAX)
+        if (d->parcel == p && d->domain == dom && d->n < DELIVERY_RCPTS_MAX &&
+            strcmp(d->via, via) == 0)
             return d;
     }
     return NULL;
 }
 
+/* via: its reroute, "" = none. */
 static void add_task(struct schedule *s, struct parcel *p, const struct recipient *r,
-                     bool is_notified)
+                     const char *via, bool is_notified)
 {
     struct engine *e = s->engine;
-    int relay = conf_route(e->conf, r->domain, p->reverse_path);
-    struct domain *dom = domain_get(s, r->domain, relay);
+    struct domain *dom = domain_get(s, r->domain, via, p->reverse_path);
     struct task *t = xnew(struct task);
     t->rcpt_id = r->id;
     t->tries = r->tries;
@@ -74,7 +75,7 @@ static void add_task(struct schedule *s, struct parcel *p, const struct recipien
     t->orcpt = xstrdup(r->orcpt);
     idmap_put(&s->tasks, t->rcpt_id, t);
 
-    struct delivery *d = open_delivery(dom, p);
+    struct delivery *d = open_delivery(dom, p, via);
     bool is_new = !d;
     if (is_new) {
         d = xnew(struct delivery);
@@ -83,6 +84,7 @@ static void add_task(struct schedule *s, struct parcel *p, const struct recipien
         d->parcel = p;
         p->refs++;
         d->domain = dom;
+        d->via = xstrdup(via);
         dom->deliveries++;
         d->ready_mono_ms = io_mono_ms(e->io);
     }
@@ -130,7 +132,7 @@ void schedule_fresh(struct schedule *s, const struct message *m, const struct re
     idmap_put(&s->parcels, p->message_id, p);
     p->refs = 1; /* ours, until every recipient has its delivery */
     for (size_t i = 0; i < n; i++)
-        add_task(s, p, &r[i], false);
+        add_task(s, p, &r[i], "", false);
     parcel_unref(s, p);
 }
 
@@ -179,7 +181,8 @@ static bool fetch_done(struct ejob *job, int rc, const struct err *err)
     }
     for (size_t i = 0; i < f->n; i++) {
         if (!idmap_get(&s->tasks, f->rows[i].rcpt.id))
-            add_task(s, parcel_get(s, &f->rows[i]), &f->rows[i].rcpt, f->rows[i].is_notified);
+            add_task(s, parcel_get(s, &f->rows[i]), &f->rows[i].rcpt, f->rows[i].rcpt.via,
+                     f->rows[i].is_notified);
     }
     s->has_more = f->n == FETCH_ROWS;
     if (s->has_more) {

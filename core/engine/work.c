@@ -19,5 +19,6 @@ void delivery_free(struct delivery *d)
     while ((l = list_pop_front(&d->tasks)))
         task_free(list_entry(l, struct task, link));
     free(d->rcpts);
+    free(d->via);
     free(d);
 }

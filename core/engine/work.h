@@ -56,6 +56,7 @@ struct delivery {
     struct list link; /* in domain.waiting, site.ready, or none while aboard an outbound */
     struct parcel *parcel; /* a reference */
     struct domain *domain; /* borrowed: pinned by domain.deliveries */
+    char *via; /* own: of all its recipients, the reroute (mail/way.h); "" = none */
     struct list tasks;
     unsigned n;
     int64_t ready_mono_ms;  /* into the window */

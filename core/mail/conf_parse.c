@@ -120,7 +120,7 @@ static bool is_relay_name(struct str s)
         if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= 'A' && s.p[i] <= 'Z') ||
               (s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '.' || s.p[i] == '-' || s.p[i] == '_'))
             return false;
-    return s.n > 0 && s.n <= 63;
+    return s.n > 0 && s.n <= CONF_RELAY_NAME_MAX;
 }
 
 static const char *add_relay(struct conf *c, struct str name)

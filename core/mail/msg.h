@@ -58,6 +58,7 @@ enum dsn_ret { DSN_RET_NONE, DSN_RET_FULL, DSN_RET_HDRS };
 /* Limits that are ours (RFC numbers are minimums). */
 #define MSG_ENVID_MAX  100 /* RFC 3461 4.4, decoded */
 #define MSG_ORCPT_MAX  500 /* RFC 3461 4.2, as "type;text", decoded */
+#define MSG_VIA_MAX   (ADDR_DOMAIN_MAX + 19)
 #define MSG_DIGEST_MAX 255 /* octets kept of From, Subject, Message-ID, Date */
 
 /* What people recognise a message by: printable UTF-8, cut at MSG_DIGEST_MAX. */
@@ -95,6 +96,7 @@ struct recipient {
     char address[ADDR_TEXT_MAX]; /* local@a-label */
     char domain[ADDR_DOMAIN_MAX + 1];
     char orcpt[MSG_ORCPT_MAX + 1];
+    char via[MSG_VIA_MAX + 1]; /* a reroute (way.h); "" = none, as with all that is new */
 };
 
 #endif

@@ -31,6 +31,7 @@ static void every_request_comes_back_as_it_was(void **state)
         copy(r.filter, sizeof r.filter, "domain:\"a b\" -to:x@y \\ \x01 \xC3\xA9");
         copy(r.reason, sizeof r.reason, "because \"we\" say so");
         copy(r.origin, sizeof r.origin, "ssh 192.0.2.1");
+        copy(r.to, sizeof r.to, "mx.example.com:2525");
         request_back(&r, &back);
         assert_memory_equal(&r, &back, sizeof r);
     }

@@ -487,6 +487,7 @@ static struct told act(struct w *w, enum queue_verb verb, const char *filter, bo
                              .job_id = 9,
                              .reason = "too many",
                              .who = "uid 1000",
+                             .via = "relay office",
                              .is_dry_run = is_dry_run};
     for (int steps = 0; !b->is_done; steps++) {
         assert_true(steps < 1000);
@@ -561,6 +562,30 @@ static void retry_makes_due_what_waits(void **state)
     assert_int_equal(count(w, "state:queued next:>0s"), 0);
 }
 
+/* What waits goes at once; what is held, or may have arrived, only knows its way. */
+static void a_reroute_changes_the_way_and_no_state(void **state)
+{
+    struct w *w = *state;
+    uint64_t held = count(w, "state:held"), late = count(w, "state:unconfirmed next:>1s");
+    uint64_t waiting = count(w, "state:queued state:held state:unconfirmed");
+    struct view_query q = {.now_wall_ms = w->f.now};
+    struct view_row row;
+    struct queue_bulk b;
+    struct filter f;
+    struct told t = act(w, QUEUE_REROUTE, "", false, &b);
+
+    assert_true(held > 0 && late > 0);
+    assert_int_equal(t.n, waiting);
+    assert_int_equal(count(w, "state:held"), held);
+    assert_int_equal(count(w, "state:unconfirmed next:>1s"), late);
+    assert_int_equal(count(w, "state:queued next:>0s"), 0);
+    ok(w, filter_parse(STR("state:held"), w->f.now, &f, &w->err));
+    q.filter = &f;
+    assert_int_equal(view_rows(w->v, &q, NULL, false, &row, 1, &w->err), 1);
+    assert_string_equal(row.via, "relay office");
+    filter_done(&f);
+}
+
 static void delete_ends_messages_and_the_totals_agree(void **state)
 {
     struct w *w = *state;
@@ -617,6 +642,7 @@ int main(void)
         T(a_dry_run_counts_and_changes_nothing),
         T(hold_and_release_go_there_and_back),
         T(retry_makes_due_what_waits),
+        T(a_reroute_changes_the_way_and_no_state),
         T(delete_ends_messages_and_the_totals_agree),
         T(an_act_on_an_id_looks_at_that_message_only),
     };

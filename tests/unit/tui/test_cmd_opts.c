@@ -164,6 +164,9 @@ static void acts_say_exactly_what_they_touch(void **state)
         {"delete", "--al", NULL, CTL_DELETE, false, false},
         {"delete", "--", NULL, CTL_DELETE, false, false},
         {"retry", "nonsense:x", NULL, CTL_RETRY, false, false},
+        {"reroute", "a --to office", "a", CTL_REROUTE, false, false},
+        {"reroute", "a", NULL, CTL_REROUTE, false, false},
+        {"retry", "a --to office", NULL, CTL_RETRY, false, false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char store[200], *argv[MAX];
