@@ -93,7 +93,10 @@ static const char schema_3[] =
 /* Step 4. A reroute: which way the recipient goes, whatever the configuration says (mail/way.h). */
 static const char schema_4[] = "ALTER TABLE recipient ADD COLUMN via TEXT NOT NULL DEFAULT '';";
 
-static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4};
+/* Step 5. The attempt that has the transcript of this one: they shared a transaction. */
+static const char schema_5[] = "ALTER TABLE attempt ADD COLUMN told INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4, schema_5};
 
 _Static_assert(ARRAY_LEN(steps) == STORE_SCHEMA, "one step per version");
 

@@ -74,7 +74,8 @@ struct queue_settle {
     const struct outcome *outcome;
     const char *site;
     struct str log_line;   /* without date; borrowed */
-    struct str transcript; /* compressed, or empty; borrowed */
+    struct str transcript; /* what this try did (mail/transcript.h), or empty; borrowed */
+    int64_t told;          /* the attempt that has it, when it is not this one; 0 = none */
     bool is_notified;      /* a delay notice goes out with this one */
 };
 /* E_STATE when the claim is not ours any more. *is_message_done: no recipient is left that is not

@@ -41,7 +41,7 @@ int rcpt_now(struct store *s, int64_t rcpt_id, struct rcpt_now *out, struct err 
 
 #define ATTEMPT_VALUES                                                                             \
     "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, "  \
-    "?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29"
+    "?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30"
 
 static void bind_outcome(sqlite3_stmt *st, const struct outcome *o)
 {
@@ -69,7 +69,7 @@ static int add_attempt(struct store *s, const struct queue_settle *q, const stru
 {
     sqlite3_stmt *st = store_stmt(
         s, STMT_ATTEMPT_ADD,
-        "INSERT INTO attempt(" ATTEMPT_COLUMNS ", transcript) VALUES(" ATTEMPT_VALUES ")", err);
+        "INSERT INTO attempt(" ATTEMPT_COLUMNS ", transcript, told) VALUES(" ATTEMPT_VALUES ")", err);
 
     if (!st)
         return -(int)E_IO;
@@ -85,10 +85,14 @@ static int add_attempt(struct store *s, const struct queue_settle *q, const stru
     bind_i(st, 10, q->delays->c_ms);
     bind_i(st, 11, q->delays->d_ms);
     bind_outcome(st, q->outcome);
+    struct buf blob CLEANUP(buf_done) = BUF_INIT;
     if (q->transcript.n)
-        sqlite3_bind_blob64(st, 29, q->transcript.p, q->transcript.n, SQLITE_STATIC);
+        transcript_pack(q->transcript, &blob);
+    if (blob.n)
+        sqlite3_bind_blob64(st, 29, blob.p, blob.n, SQLITE_STATIC);
     else
         sqlite3_bind_null(st, 29);
+    bind_i(st, 30, q->told);
     return store_run(s, st, err, "record an attempt");
 }
 

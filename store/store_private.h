@@ -19,7 +19,7 @@
 #include "store/queue.h"
 #include "store/store.h"
 
-#define STORE_SCHEMA         4
+#define STORE_SCHEMA         5
 #define STORE_TEXT(n)        STORE_TEXT_OF(n)
 #define STORE_TEXT_OF(n)     #n
 #define STORE_APPLICATION_ID 0x4d455131
@@ -67,6 +67,7 @@ enum store_stmt {
     STMT_SETTLE_END,
     STMT_ATTEMPT_ADD,
     STMT_ATTEMPT_GET,
+    STMT_TRANSCRIPT,
     STMT_ATTEMPT_DROP,
     STMT_BULK_WINDOW,
     STMT_BULK_RETRY, /* one per verb */
@@ -194,5 +195,10 @@ struct attempt_row {
 void attempt_read(sqlite3_stmt *st, struct attempt_row *out);
 /* One attempt by id; E_NOTFOUND. */
 int attempt_get(struct store *s, int64_t id, struct attempt_row *out, struct err *err);
+
+/* transcript.c: appended; nothing when there is no memory for it. */
+void transcript_pack(struct str text, struct buf *out);
+/* False when it is damaged, or larger than any transcript is. */
+bool transcript_unpack(struct str blob, struct buf *out);
 
 #endif

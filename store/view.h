@@ -111,6 +111,8 @@ struct view_attempt {
 };
 int view_attempts(struct view *v, int64_t rcpt_id, int64_t after_id, struct view_attempt *rows,
                   unsigned limit, struct err *err);
+/* What that try did, line by line (mail/transcript.h); E_NOTFOUND when it is not kept. */
+int view_transcript(struct view *v, int64_t attempt_id, struct buf *out, struct err *err);
 /* Header of the stored message; E_NOTFOUND once the body is gone. */
 int view_header(struct view *v, int64_t message_id, struct buf *out, struct err *err);
 int view_body(struct view *v, int64_t message_id, unsigned seq, struct buf *out, struct err *err);

@@ -15,7 +15,7 @@
 struct showing {
     struct cli *c;
     int64_t id;
-    bool is_json, is_timeline;
+    bool is_json, is_timeline, is_transcript;
     json_t *recipients; /* with is_json */
     struct buf out;
 };
@@ -70,20 +70,55 @@ static void put_attempt(struct buf *b, const struct view_attempt *a, bool is_lon
                (long long)a->delays.d_ms);
 }
 
+/* Its lines, as they are kept: printable, milliseconds first. 0 also when none are kept. */
+static int put_transcript(struct showing *s, const struct view_attempt *a, json_t *o,
+                          struct err *err)
+{
+    struct buf text CLEANUP(buf_done) = BUF_INIT;
+    struct str rest;
+    int rc = view_transcript(s->c->view, a->id, &text, err);
+
+    if (rc < 0 && rc != -(int)E_NOTFOUND)
+        return rc;
+    if (o) {
+        json_put_text(o, "transcript", buf_text(&text));
+        return 0;
+    }
+    for (rest = buf_str(&text); rest.n;) {
+        struct str line = str_split(&rest, '\n');
+        struct str ms = str_split(&line, ' '), word = str_split(&line, ' ');
+
+        buf_printf(&s->out, "       %8.*s  %-4.*s ", STR_ARG(ms), STR_ARG(word));
+        cli_put(&s->out, line, SIZE_MAX, false);
+        buf_add_c(&s->out, '\n');
+    }
+    return 0;
+}
+
+static int one_attempt(struct showing *s, const struct view_attempt *a, json_t *list,
+                       struct err *err)
+{
+    json_t *o = list ? json_of_attempt(a) : NULL;
+
+    if (o)
+        json_array_append_new(list, o);
+    else
+        put_attempt(&s->out, a, s->is_timeline);
+    return s->is_transcript ? put_transcript(s, a, o, err) : 0;
+}
+
 static int each_attempt(struct showing *s, int64_t rcpt_id, json_t *list, struct err *err)
 {
     struct view_attempt *rows = xcalloc(PAGE, sizeof(*rows));
     int64_t after = 0;
     int n;
     while ((n = view_attempts(s->c->view, rcpt_id, after, rows, PAGE, err)) > 0) {
-        for (int i = 0; i < n; i++) {
-            if (list)
-                json_array_append_new(list, json_of_attempt(&rows[i]));
-            else
-                put_attempt(&s->out, &rows[i], s->is_timeline);
-        }
+        int rc = 0;
+        for (int i = 0; i < n && rc == 0; i++)
+            rc = one_attempt(s, &rows[i], list, err);
         after = rows[n - 1].id;
-        if ((unsigned)n < PAGE)
+        n = rc < 0 ? rc : n;
+        if (n < (int)PAGE)
             break;
     }
     free(rows);
@@ -192,6 +227,7 @@ int cmd_show(struct cli *c, int argc, char **argv)
     struct showing s = {.c = c};
     const struct opt table[] = {{"--raw", OPT_FLAG, &is_raw},
                                 {"--timeline", OPT_FLAG, &s.is_timeline},
+                                {"--transcript", OPT_FLAG, &s.is_transcript},
                                 {"--json", OPT_FLAG, &s.is_json},
                                 {0}};
     struct opt_rest rest CLEANUP(opt_rest_done) = {0};
@@ -203,7 +239,7 @@ int cmd_show(struct cli *c, int argc, char **argv)
         return cli_usage(c, "one queue id is needed");
     if (!id_parse(str_of(rest.args[0]), &s.id))
         return cli_usage(c, "%s is no queue id", rest.args[0]);
-    if (is_raw && (s.is_json || s.is_timeline))
+    if (is_raw && (s.is_json || s.is_timeline || s.is_transcript))
         return cli_usage(c, "--raw goes with nothing else");
     int code = cli_view(c);
     if (code)

@@ -10,9 +10,10 @@ const struct verb cli_verbs[] = {
      "  --sort COLUMN   age next tries domain size state; with a leading '-' the other way round\n"
      "  --limit N       rows at most (default 1000)\n",
      cmd_queue},
-    {"show", "ID [--raw | --timeline] [--json]", "one message: recipients, why, next try, attempts",
+    {"show", "ID [--raw | --transcript | --timeline] [--json]", "one message: recipients, why, next try, attempts",
      "  --raw           the stored message, as it was taken in\n"
-     "  --timeline      every attempt, oldest first\n",
+     "  --timeline      every attempt, oldest first\n"
+     "  --transcript    what each attempt did: DNS, hosts, connections, every command and reply\n",
      cmd_show},
 #define ACT_USAGE "FILTER... | ID... | --all [--dry-run] [--reason TEXT] [--yes] [--json]"
 #define ACT_MORE                                                                                   \

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "core/base/rng.h"
+#include "store/store_private.h"
 #include "store/view.h"
 #include "tests/unit/store/fixture.h"
 
@@ -586,6 +587,65 @@ static void a_reroute_changes_the_way_and_no_state(void **state)
     filter_done(&f);
 }
 
+/* Two recipients of one transaction have one transcript; a third one has none. */
+static void a_transcript_is_found_by_every_attempt_that_shares_it(void **state)
+{
+    struct w *w = *state;
+    struct recipient r[3];
+    struct message m;
+    struct outcome o;
+    struct queue_settle q[3];
+    struct buf text = BUF_INIT;
+    bool done;
+
+    fixture_outcome(&o, 451, "later");
+    fixture_mail(&w->f, "z.example", 3, 10, &m, r);
+    ok(w, store_begin(w->s, &w->err));
+    ok(w, queue_accept(w->s, &m, r, 3, &w->err));
+    for (int i = 0; i < 3; i++) {
+        unsigned epoch;
+        ok(w, queue_claim(w->s, r[i].id, "mx.example.net", &epoch, &w->err));
+        q[i] = fixture_settle(&w->f, &r[i], epoch, RCPT_QUEUED, &o);
+        if (i == 0)
+            q[i].transcript = STR("0 < 220 mx\n3 < 451 later\n");
+        if (i == 1)
+            q[i].told = q[0].attempt_id;
+        ok(w, queue_settle(w->s, &q[i], &done, &w->err));
+    }
+    ok(w, store_commit(w->s, &w->err));
+    for (int i = 0; i < 2; i++) {
+        buf_clear(&text);
+        ok(w, view_transcript(w->v, q[i].attempt_id, &text, &w->err));
+        assert_string_equal(buf_text(&text), "0 < 220 mx\n3 < 451 later\n");
+    }
+    assert_int_equal(view_transcript(w->v, q[2].attempt_id, &text, &w->err), -(int)E_NOTFOUND);
+    assert_int_equal(view_transcript(w->v, 12345, &text, &w->err), -(int)E_NOTFOUND);
+    buf_done(&text);
+}
+
+static void a_damaged_transcript_is_an_error_and_no_more(void **state)
+{
+    static const char text[] = "0 < 220 mx.example.com ESMTP ready when you are\n";
+    struct buf blob = BUF_INIT, out = BUF_INIT;
+
+    (void)state;
+    transcript_pack(STR(text), &blob);
+    for (size_t i = 0; i < blob.n; i++) {
+        buf_clear(&out);
+        assert_false(transcript_unpack(str_sub(buf_str(&blob), 0, i), &out));
+        buf_clear(&out);
+        blob.p[i] ^= 0x40; /* any octet, but bits that fill up the last one mean nothing */
+        if (transcript_unpack(buf_str(&blob), &out))
+            assert_string_equal(buf_text(&out), text);
+        blob.p[i] ^= 0x40;
+    }
+    buf_clear(&out);
+    assert_true(transcript_unpack(buf_str(&blob), &out));
+    assert_string_equal(buf_text(&out), text);
+    buf_done(&blob);
+    buf_done(&out);
+}
+
 static void delete_ends_messages_and_the_totals_agree(void **state)
 {
     struct w *w = *state;
@@ -643,6 +703,8 @@ int main(void)
         T(hold_and_release_go_there_and_back),
         T(retry_makes_due_what_waits),
         T(a_reroute_changes_the_way_and_no_state),
+        T(a_transcript_is_found_by_every_attempt_that_shares_it),
+        cmocka_unit_test(a_damaged_transcript_is_an_error_and_no_more),
         T(delete_ends_messages_and_the_totals_agree),
         T(an_act_on_an_id_looks_at_that_message_only),
     };
