@@ -28,6 +28,7 @@ const struct world_rule *host_rule(struct host_session *s, enum world_stage stag
         .client = s->client,
         .from = s->mail ? s->mail->from : "",
         .session = s->number,
+        .transaction = s->mails,
         .is_tls = s->is_tls,
         .is_auth = s->is_auth,
         .bytes = bytes,

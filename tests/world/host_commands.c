@@ -8,6 +8,20 @@ void host_transaction_drop(struct host_session *s)
 {
     world_mail_free(s->mail);
     s->mail = NULL;
+    s->is_chunk_refused = false;
+}
+
+/* RFC 9422: what the host said that it takes at most. */
+static void count_against(struct host_session *s, const char *limit, size_t have)
+{
+    const char *list = s->is_esmtp ? world_offer(&s->h->own, "LIMITS") : NULL;
+    struct str rest = str_of(list);
+    uint64_t most;
+    while (rest.n > 0) {
+        struct str value = str_split(&rest, ' '), key = str_split(&value, '=');
+        if (str_ieq_z(key, limit) && text_parse_u64(value, UINT64_MAX, &most) && have > most)
+            world_violation(s->w, s->h, "more than %s=%llu", limit, (unsigned long long)most);
+    }
 }
 
 /* --- EHLO --- */
@@ -247,6 +261,7 @@ static void mail_open(struct host_session *s, const char *from, struct str param
     m->session = s->number;
     m->at_ms = s->now_ms;
     s->mail = m;
+    count_against(s, "MAILMAX", ++s->mails);
 }
 
 static void cmd_mail(struct host_session *s, struct str arg)
@@ -294,6 +309,7 @@ static void rcpt_add(struct host_session *s, const char *to, struct str params)
         world_violation(s->w, s->h, "recipients of several domains in one transaction");
     m->rcpts = xreallocarray(m->rcpts, m->rcpts_n + 1, sizeof(char *));
     m->rcpts[m->rcpts_n++] = xasprintf("%s%s%.*s", to, params.n ? " " : "", STR_ARG(params));
+    count_against(s, "RCPTMAX", m->rcpts_n);
 }
 
 static void cmd_rcpt(struct host_session *s, struct str arg)
@@ -347,6 +363,7 @@ static void cmd_bdat(struct host_session *s, struct str arg)
     if (s->mail && s->mail->size_bytes == 0)
         host_content_start(s);
     s->chunk_left = n;
+    s->chunk_bytes = 0;
     s->is_last_chunk = is_last;
     s->mode = HOST_CHUNK;
 }

@@ -129,6 +129,24 @@ bool host_content(struct host_session *s)
     return is_end;
 }
 
+/* Postfix, smtpd.c: skip_bdat. */
+static void discard_chunk(struct host_session *s)
+{
+    char text[80];
+    snprintf(text, sizeof(text), "Discarded %llu bytes after earlier error",
+             (unsigned long long)s->chunk_bytes);
+    host_say(s, 551, "5.0.0", text);
+    if (s->is_last_chunk)
+        host_transaction_drop(s);
+}
+
+static void chunk_end(struct host_session *s)
+{
+    int code = s->mail ? host_answer(s, WORLD_BDAT, s->mail->from, 250, "2.0.0", "Ok")
+                       : host_answer(s, WORLD_BDAT, "", 503, "5.5.1", "Error: need RCPT command");
+    s->is_chunk_refused = code / 100 != 2;
+}
+
 bool host_chunk(struct host_session *s)
 {
     struct str in = str_sub(buf_str(&s->in), 0, (size_t)s->chunk_left);
@@ -138,14 +156,16 @@ bool host_chunk(struct host_session *s)
         store(s->mail, in);
     }
     s->chunk_left -= in.n;
+    s->chunk_bytes += in.n;
     buf_drop(&s->in, in.n);
     if (s->chunk_left > 0)
         return false;
-    if (s->is_last_chunk) {
-        content_end(s);
-        return true;
-    }
     s->mode = HOST_COMMANDS;
-    host_answer(s, WORLD_BDAT, "", s->mail ? 250 : 503, s->mail ? "2.0.0" : "5.5.1", "Ok");
+    if (s->is_chunk_refused)
+        discard_chunk(s);
+    else if (s->is_last_chunk)
+        content_end(s);
+    else
+        chunk_end(s);
     return true;
 }

@@ -34,11 +34,13 @@ struct host_session {
     char user[128];
     unsigned auth_step;
     /* the transaction */
+    unsigned mails;          /* transactions so far in this session */
     struct world_mail *mail; /* own, NULL before MAIL */
     bool is_8bit_declared, is_utf8_declared, is_in_header, has_early_reply;
     bool saw_8bit, saw_bare, saw_long;
-    uint64_t chunk_left;
+    uint64_t chunk_left, chunk_bytes; /* of the chunk under way: to come, come */
     bool is_last_chunk;
+    bool is_chunk_refused; /* and what follows, until LAST or RSET */
 };
 
 /*

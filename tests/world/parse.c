@@ -66,7 +66,7 @@ static bool take_yes_no(const char *v, int *out)
 
 static bool take_per(const char *v, enum world_per *out)
 {
-    static const char *const names[] = {"host", "session", "argument", "triplet"};
+    static const char *const names[] = {"host", "session", "transaction", "argument", "triplet"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (strcmp(v, names[i]) == 0) {
             *out = (enum world_per)i;

@@ -170,7 +170,11 @@ static const char host_text[] =
     "    on mail gone* reset\n"
     "    on mail mute* silence\n"
     "    on mail two* reply 450 4.3.0 \"one\\ntwo\"\n"
-    "    on body bytes=10 reply 552 5.3.4 \"enough\"\n";
+    "    on body bytes=10 reply 552 5.3.4 \"enough\"\n"
+    "host chunks.test 192.0.2.5 is accept\n"
+    "    offers PIPELINING ENHANCEDSTATUSCODES CHUNKING \"LIMITS RCPTMAX=2 MAILMAX=2\"\n"
+    "    on bdat bad* reply 552 5.3.4 \"enough\"\n"
+    "    on rcpt few* skip=1 per=transaction reply 452 4.5.3 \"too many\"\n";
 
 struct talk {
     struct world w;
@@ -311,6 +315,45 @@ static void host_replies_before_the_end_of_data(void **state)
     talk_end(&t);
 }
 
+static void host_takes_chunks_until_it_refuses_one(void **state)
+{
+    (void)state;
+    struct talk t;
+    talk_start(&t, "192.0.2.5");
+    talk_say(&t, "EHLO me.test\r\n");
+    talk_say(&t, "MAIL FROM:<bad@me.test>\r\nRCPT TO:<b@x.test>\r\n");
+    assert_string_equal(talk_say(&t, "BDAT 3\r\nabcBDAT 4\r\ndefgBDAT 2 LAST\r\nhi"),
+                        "552 5.3.4 enough\r\n"
+                        "551 5.0.0 Discarded 4 bytes after earlier error\r\n"
+                        "551 5.0.0 Discarded 2 bytes after earlier error\r\n");
+    talk_say(&t, "MAIL FROM:<a@me.test>\r\nRCPT TO:<b@x.test>\r\n");
+    assert_string_equal(talk_say(&t, "BDAT 3\r\na\r\nBDAT 0 LAST\r\n"),
+                        "250 2.0.0 Ok\r\n250 2.0.0 Ok: queued as 00000001\r\n");
+    assert_int_equal(t.w.mails_n, 1);
+    assert_int_equal(t.w.violations_n, 0);
+    talk_end(&t);
+}
+
+static void host_counts_a_rule_anew_in_each_transaction(void **state)
+{
+    (void)state;
+    struct talk t;
+    talk_start(&t, "192.0.2.5");
+    talk_say(&t, "EHLO me.test\r\n");
+    for (unsigned i = 0; i < 2; i++) {
+        talk_say(&t, "MAIL FROM:<a@me.test>\r\n");
+        assert_string_equal(talk_say(&t, "RCPT TO:<few1@x.test>\r\nRCPT TO:<few2@x.test>\r\n"),
+                            "250 2.1.5 Ok\r\n452 4.5.3 too many\r\n");
+        talk_say(&t, "RSET\r\n");
+    }
+    assert_int_equal(t.w.violations_n, 0);
+    talk_say(&t, "MAIL FROM:<a@me.test>\r\n");
+    assert_non_null(strstr(buf_text(&t.w.violations), "more than MAILMAX=2"));
+    talk_say(&t, "RCPT TO:<a@x.test>\r\nRCPT TO:<b@x.test>\r\nRCPT TO:<c@x.test>\r\n");
+    assert_non_null(strstr(buf_text(&t.w.violations), "more than RCPTMAX=2"));
+    talk_end(&t);
+}
+
 static const struct {
     const char *name, *said, *noted;
 } violation_rows[] = {
@@ -402,6 +445,8 @@ int main(void)
         cmocka_unit_test(host_greylists_a_triplet_until_its_time),
         cmocka_unit_test(host_rules_delay_trickle_close_reset_and_fall_silent),
         cmocka_unit_test(host_replies_before_the_end_of_data),
+        cmocka_unit_test(host_takes_chunks_until_it_refuses_one),
+        cmocka_unit_test(host_counts_a_rule_anew_in_each_transaction),
         cmocka_unit_test(host_notes_what_the_standards_forbid),
         cmocka_unit_test(host_asks_for_tls_and_checks_a_login),
         cmocka_unit_test(connecting_gives_the_error_that_the_world_says),

@@ -177,6 +177,7 @@ static struct world_seen *seen_of(struct world *w, const struct world_rule *r,
     switch (r->per) {
     case WORLD_PER_HOST: break;
     case WORLD_PER_SESSION: buf_printf(&key, "%u", l->session); break;
+    case WORLD_PER_TRANSACTION: buf_printf(&key, "%u %u", l->session, l->transaction); break;
     case WORLD_PER_ARGUMENT: buf_add_z(&key, l->arg); break;
     case WORLD_PER_TRIPLET: buf_printf(&key, "%s %s %s", l->client, l->from, l->arg); break;
     }

@@ -57,7 +57,13 @@ enum world_act {
 };
 
 /* What "first=2" counts. */
-enum world_per { WORLD_PER_HOST, WORLD_PER_SESSION, WORLD_PER_ARGUMENT, WORLD_PER_TRIPLET };
+enum world_per {
+    WORLD_PER_HOST,
+    WORLD_PER_SESSION,
+    WORLD_PER_TRANSACTION,
+    WORLD_PER_ARGUMENT,
+    WORLD_PER_TRIPLET
+};
 
 struct world_rule {
     struct world_rule *next; /* own */
@@ -180,7 +186,7 @@ struct world_look {
     const struct world_host *host;
     const char *arg;
     const char *client, *from;
-    unsigned session;
+    unsigned session, transaction;
     bool is_tls, is_auth;
     uint64_t bytes;
     int64_t now_ms;
