@@ -193,6 +193,20 @@ static void next_host(struct outbound *o)
         give_up(o);
 }
 
+/* Other addresses of a host offer no more than it does. Behind a host that is this machine only those
+ * stand that would give it the mail again (RFC 5321 5.1). */
+static void skip_targets(struct outbound *o, const struct outcome *why)
+{
+    bool is_loop = strcmp(why->tag, "loop") == 0;
+    if (o->is_lacking || is_loop)
+        o->target = o->targets.n;
+    if (is_loop)
+        o->host = o->route.n;
+    else if (o->is_lacking)
+        o->sessions--; /* it costs little, and only when all lack it the mail has failed */
+    o->is_lacking = false;
+}
+
 void outbound_next_target(struct outbound *o, const struct outcome *why)
 {
     struct outcome last = *why;
@@ -204,6 +218,7 @@ void outbound_next_target(struct outbound *o, const struct outcome *why)
         give_up(o);
         return;
     }
+    skip_targets(o, &last);
     o->target++;
     if (o->target < o->targets.n && o->sessions < SESSIONS_MAX)
         connect_target(o);

@@ -42,6 +42,7 @@ struct outbound {
     struct body_read *reading; /* borrowed: a piece of the first one's content on its way, or NULL */
     struct outcome failure;    /* why the transaction aboard did not end: the host's fault */
     bool has_failure;
+    bool is_lacking;  /* of it: the host does not offer what the mail needs, its addresses neither */
     bool is_refused;  /* the relay does not let us in: its other hosts would not either */
     bool is_aborting; /* what is aboard goes back to the queue, not to the next host */
     struct outcome last; /* the last host's failure */

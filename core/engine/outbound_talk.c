@@ -27,8 +27,10 @@ static void fill_txn(struct delivery *d)
     size_t n = 0;
     list_for_each(l, &d->tasks) {
         struct task *t = list_entry(l, struct task, link);
+        t->is_postponed = false;
         if (!t->outcome)
-            d->rcpts[n++] = (struct smtp_rcpt){t->address, t->orcpt, t->notify, false, t};
+            d->rcpts[n++] = (struct smtp_rcpt){
+                .address = t->address, .orcpt = t->orcpt, .notify = t->notify, .user = t};
     }
     const struct parcel *p = d->parcel;
     d->txn = (struct smtp_txn){
@@ -177,6 +179,12 @@ static void marked(void *arg, struct delivery *d, bool is_ok)
     pump(o);
 }
 
+static void note_postponed(struct delivery *d)
+{
+    for (size_t i = 0; i < d->txn.rcpts_n; i++)
+        ((struct task *)d->rcpts[i].user)->is_postponed = d->rcpts[i].is_postponed;
+}
+
 static void at_end(struct outbound *o, struct delivery *d)
 {
     struct engine *e = outbound_engine(o);
@@ -186,6 +194,7 @@ static void at_end(struct outbound *o, struct delivery *d)
         withhold_end(o);
         return;
     }
+    note_postponed(d);
     d->outbound = o;
     record_mark(e, d, marked, NULL);
 }
@@ -210,37 +219,6 @@ static void rewind_delivery(struct delivery *d)
     d->setup_mono_ms = 0;
 }
 
-static void txn_done(struct outbound *o, const struct smtp_client_notice *n)
-{
-    struct engine *e = outbound_engine(o);
-    struct delivery *d = n->txn->user;
-    bool was_second = d == o->second;
-    if (o->reading && o->reading->delivery == d)
-        outbound_reading_lost(o);
-    if (n->is_site_failure && n->outcome->class == OUTCOME_DEFERRED) {
-        o->failure = *n->outcome; /* CLOSED follows: then the next host */
-        o->has_failure = true;
-        rewind_delivery(d);
-        return;
-    }
-    window_success(&o->site->window);
-    if (o->is_step_new)
-        memory_tls_worked(&o->site->schedule->memory, o->route.hosts[o->host].name, o->step,
-                          io_mono_ms(e->io));
-    o->is_step_new = false;
-    d->outbound = NULL;
-    struct outcome outcome = *n->outcome;
-    if (was_second)
-        o->second = NULL;
-    else {
-        o->first = o->second;
-        o->second = NULL;
-    }
-    if (o->via && !relay_judge(e, o->via, &outcome))
-        relay_works(e, o->via);
-    record_outcome(e, d, &outcome);
-}
-
 /* Not this connection's any more: it waits for another, still claimed. */
 static void put_back(struct schedule *s, struct delivery **slot)
 {
@@ -251,6 +229,70 @@ static void put_back(struct schedule *s, struct delivery **slot)
     rewind_delivery(d);
     d->begin_mono_ms = 0;
     schedule_place(s, d);
+}
+
+/* The transaction is over: what stands behind it, if anything, is now in front. */
+static void leave(struct outbound *o, const struct delivery *d)
+{
+    if (d != o->second)
+        o->first = o->second;
+    o->second = NULL;
+}
+
+/* This host cannot take the mail, and others may: on to them, when the session is closed. One that
+ * others use goes on: then a fresh one is for the mail, which asks the hosts from the first one on. */
+static void host_is_lacking(struct outbound *o, struct delivery *d, const struct outcome *why)
+{
+    if (why->conn_use > 1) {
+        leave(o, d);
+        d->needs_own_connection = true;
+        put_back(o->site->schedule, &d);
+        return;
+    }
+    o->failure = *why;
+    o->has_failure = o->is_lacking = true;
+    rewind_delivery(d);
+    smtp_client_quit(o->client, io_mono_ms(outbound_engine(o)->io));
+}
+
+/* What the server did not take in this transaction goes into the next one, in the same try (RFC 5321
+ * 4.5.3.1.10). */
+static void split_postponed(struct outbound *o, struct delivery *d)
+{
+    note_postponed(d);
+    struct delivery *rest = schedule_split(d);
+    if (rest)
+        schedule_place(o->site->schedule, rest);
+}
+
+static void txn_done(struct outbound *o, const struct smtp_client_notice *n)
+{
+    struct engine *e = outbound_engine(o);
+    struct delivery *d = n->txn->user;
+    if (o->reading && o->reading->delivery == d)
+        outbound_reading_lost(o);
+    if (n->is_site_failure && n->outcome->class == OUTCOME_DEFERRED) {
+        o->failure = *n->outcome; /* CLOSED follows: then the next host */
+        o->has_failure = true;
+        rewind_delivery(d);
+        return;
+    }
+    if (n->is_host_lacking) {
+        host_is_lacking(o, d, n->outcome);
+        return;
+    }
+    window_success(&o->site->window);
+    split_postponed(o, d);
+    if (o->is_step_new)
+        memory_tls_worked(&o->site->schedule->memory, o->route.hosts[o->host].name, o->step,
+                          io_mono_ms(e->io));
+    o->is_step_new = false;
+    d->outbound = NULL;
+    struct outcome outcome = *n->outcome;
+    leave(o, d);
+    if (o->via && !relay_judge(e, o->via, &outcome))
+        relay_works(e, o->via);
+    record_outcome(e, d, &outcome);
 }
 
 /* The session is over. What is still aboard tries the next host; a second one goes back. */
@@ -388,6 +430,7 @@ void outbound_talk(struct outbound *o)
         .ip = o->ip,
         .port = outbound_port(o),
         .tls = o->step == TLS_STEP_CLEAR ? TLS_LEVEL_NONE : o->tls,
+        .finds_loops = !r, /* a relay on this machine may bear its name */
         .is_implicit_tls = r && endpoint_is_implicit_tls(&r->hosts[o->host]),
         .auth = r ? r->auth : AUTH_NONE,
         .user = r ? r->user : NULL,

@@ -23,7 +23,8 @@ struct claim {
     struct delivery *delivery;
     char site[ADDR_DOMAIN_MAX + 1];
     int64_t wall_ms;
-    bool is_lost; /* of a mark: some recipient is not ours any more */
+    unsigned mark; /* of a mark: which one of the delivery it is */
+    bool is_lost;  /* of a mark: some recipient is not ours any more */
     void (*told)(void *arg, struct delivery *d, bool is_ok);
     void *arg;
     size_t n;
@@ -38,7 +39,7 @@ static struct claim *claim_new(struct engine *e, struct delivery *d, bool only_o
     c->wall_ms = io_wall_ms(e->io);
     list_for_each(l, &d->tasks) {
         struct task *t = list_entry(l, struct task, link);
-        if (!only_open || !t->outcome)
+        if (!only_open || (!t->outcome && !t->is_postponed))
             c->rcpts[c->n++] = (struct claimed){t->rcpt_id, &t->epoch};
     }
     return c;
@@ -120,7 +121,9 @@ static bool mark_done(struct ejob *job, int rc, const struct err *err)
 {
     (void)err;
     struct claim *c = container_of(job, struct claim, job);
-    c->told(c->arg, c->delivery, rc >= 0 && !c->is_lost);
+    /* One of a connection that was lost meanwhile may have been for fewer recipients. */
+    if (c->mark == c->delivery->marks)
+        c->told(c->arg, c->delivery, rc >= 0 && !c->is_lost);
     return false;
 }
 
@@ -128,6 +131,7 @@ void record_mark(struct engine *e, struct delivery *d,
                  void (*told)(void *arg, struct delivery *d, bool is_ok), void *arg)
 {
     struct claim *c = claim_new(e, d, true);
+    c->mark = ++d->marks;
     c->told = told;
     c->arg = arg;
     c->job.base.run = mark_run;

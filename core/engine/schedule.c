@@ -34,6 +34,36 @@ void schedule_drop(struct schedule *s, int64_t rcpt_id)
         schedule_forget(s, d);
 }
 
+struct delivery *schedule_split(struct delivery *d)
+{
+    struct delivery *rest = xnew(struct delivery);
+    list_init(&rest->link);
+    list_init(&rest->tasks);
+    list_for_each_safe(l, &d->tasks) {
+        struct task *t = list_entry(l, struct task, link);
+        if (!t->is_postponed)
+            continue;
+        t->is_postponed = false;
+        t->delivery = rest;
+        list_remove(l);
+        list_push_back(&rest->tasks, l);
+        rest->n++;
+    }
+    if (rest->n == 0) {
+        delivery_free(rest);
+        return NULL;
+    }
+    d->n -= rest->n;
+    rest->parcel = d->parcel;
+    rest->parcel->refs++;
+    rest->domain = d->domain;
+    rest->via = xstrdup(d->via);
+    rest->domain->deliveries++;
+    rest->ready_mono_ms = d->ready_mono_ms;
+    rest->is_claimed = d->is_claimed;
+    return rest;
+}
+
 enum tls_level schedule_tls_level(const struct schedule *s, const struct delivery *d)
 {
     const struct conf *c = s->engine->conf;
@@ -88,7 +118,7 @@ struct delivery *schedule_take(struct site *site, enum tls_level level)
     list_for_each(l, &site->ready) {
         struct delivery *d = list_entry(l, struct delivery, link);
         /* A connection may serve another domain only when its level satisfies that domain too. */
-        if (schedule_tls_level(s, d) == level) {
+        if (!d->needs_own_connection && schedule_tls_level(s, d) == level) {
             list_remove(&d->link);
             if (list_empty(&site->ready))
                 list_remove(&site->turn);
@@ -171,13 +201,13 @@ static enum started start_one(struct site *site)
     struct schedule *s = site->schedule;
     struct delivery *d = list_entry(site->ready.next, struct delivery, link);
     enum tls_level level = schedule_tls_level(s, d);
-    struct outbound *idle = idle_with(site, level);
+    struct outbound *idle = d->needs_own_connection ? NULL : idle_with(site, level);
     if (!idle) {
         unsigned limit = window_limit(&site->window, io_mono_ms(s->engine->io));
         if (site->outbounds >= relay_connections(s->engine, d->domain->relay, limit)) {
             if (list_empty(&site->idle))
                 return NO_SITE_ROOM;
-            /* The only free connection is of another level. */
+            /* The only free connection does not suit. */
             outbound_retire(list_entry(site->idle.next, struct outbound, idle_link));
             return NO_SITE_ROOM;
         }

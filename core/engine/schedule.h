@@ -91,6 +91,9 @@ void schedule_reload(struct schedule *s);
 void schedule_drop(struct schedule *s, int64_t rcpt_id);
 /* Put it (back) behind its domain; resolves when needed. */
 void schedule_place(struct schedule *s, struct delivery *d);
+/* Its postponed tasks (task.is_postponed) become a delivery of their own, which is waiting nowhere
+ * yet; NULL = there are none. */
+struct delivery *schedule_split(struct delivery *d);
 /* Dispatch soon. */
 void schedule_pump(struct schedule *s);
 /* The delivery's tasks leave the window, and its memory goes. */

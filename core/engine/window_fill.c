@@ -53,7 +53,8 @@ static struct delivery *open_delivery(const struct domain *dom, const struct par
         if (!heads[i] || list_empty(heads[i]))
             continue;
         struct delivery *d = list_entry(heads[i]->prev, struct delivery, link);
-        if (d->parcel == p && d->domain == dom && d->n < DELIVERY_RCPTS_MAX &&
+        /* What comes back to be sent again is claimed, and its newcomer would not be. */
+        if (d->parcel == p && d->domain == dom && d->n < DELIVERY_RCPTS_MAX && !d->is_claimed &&
             strcmp(d->via, via) == 0)
             return d;
     }

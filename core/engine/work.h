@@ -47,6 +47,7 @@ struct task {
     unsigned notify;
     bool is_notified; /* a delay notice went out before */
     unsigned epoch;   /* of our claim: written by the store thread, read there */
+    bool is_postponed; /* the server takes no more in this transaction: not sent with it */
     char *address;    /* own */
     char *orcpt;      /* own */
     struct outcome *outcome; /* own: its own end, when it differs from its delivery's; else NULL */
@@ -63,6 +64,9 @@ struct delivery {
     int64_t begin_mono_ms, begin_wall_ms; /* attempt began */
     int64_t setup_mono_ms;  /* the connection was ready for it */
     bool is_claimed;
+    bool needs_own_connection; /* the host of one that others use lacks what it needs: the rest of
+                                  the hosts are asked by a fresh one */
+    unsigned marks;            /* asked for so far: only the newest one's answer counts */
     struct outbound *outbound; /* borrowed: aboard, and at its end of data; else NULL */
     unsigned next_chunk;       /* of the content, when it comes from the store */
     uint64_t sent_bytes;

@@ -234,11 +234,13 @@ bool smtp_client_may_begin(const struct smtp_client *s)
 
     if (s->state != CLIENT_READY || s->is_quitting || s->is_lost)
         return false;
+    if (s->mail_max && s->begun >= s->mail_max)
+        return false;
     if (!front)
         return true;
     bool is_at_end = front->state == TXN_HELD || front->state == TXN_EOD;
-    return is_at_end && !front->is_over && !front->is_lone_dot && !client_second(s) &&
-           (s->extensions & SMTP_EXT_PIPELINING);
+    return is_at_end && !front->is_over && !front->is_lone_dot && !front->is_bdat &&
+           !client_second(s) && (s->extensions & SMTP_EXT_PIPELINING);
 }
 
 void smtp_client_begin(struct smtp_client *s, struct smtp_txn *txn, int64_t now_mono_ms)
@@ -256,7 +258,8 @@ void smtp_client_body(struct smtp_client *s, struct str bytes, bool is_last, int
     struct client_txn *t = client_front(s);
 
     s->now_mono_ms = now_mono_ms;
-    if (t && t->state == TXN_BODY && !t->is_over)
+    /* Of one that a refusal has ended meanwhile nothing is wanted any more. */
+    if (t && t->state == TXN_BODY && !t->is_over && !t->has_verdict)
         txn_body(s, t, bytes, is_last);
 }
 
@@ -295,8 +298,10 @@ static bool say_done(struct smtp_client *s, struct client_txn *t, struct smtp_cl
     if (!t || !t->is_over)
         return false;
     s->said = t->outcome;
-    *n = (struct smtp_client_notice){
-        .txn = t->txn, .outcome = &s->said, .is_site_failure = t->is_site_failure};
+    *n = (struct smtp_client_notice){.txn = t->txn,
+                                     .outcome = &s->said,
+                                     .is_site_failure = t->is_site_failure,
+                                     .is_host_lacking = t->is_lacking};
     bool is_front = t == &s->slots[s->front];
     t->txn = NULL;
     s->done++;
@@ -304,13 +309,27 @@ static bool say_done(struct smtp_client *s, struct client_txn *t, struct smtp_cl
         s->front ^= 1;
     if (s->state != CLIENT_CLOSED)
         s->progress_mono_ms = s->now_mono_ms;
+    if (s->mail_max && s->begun >= s->mail_max)
+        s->is_quitting = true; /* RFC 9422 4.1: it takes no more in this session */
     session_quit(s);
     return true;
 }
 
+static uint64_t chunks_out(const struct client_txn *t)
+{
+    return t->chunks - t->chunks_replied;
+}
+
 static bool wants_body(const struct smtp_client *s, const struct client_txn *t)
 {
-    return t->state == TXN_BODY && !t->is_body_asked && wire_unsent(&s->out) < CLIENT_BLOCK_MAX;
+    return t->state == TXN_BODY && !t->is_body_asked && !t->has_verdict &&
+           chunks_out(t) < CLIENT_CHUNKS_MAX && wire_unsent(&s->out) < CLIENT_BLOCK_MAX;
+}
+
+/* The last chunk goes when all before it were taken: until then there is no doubt. */
+static bool is_end_due(const struct client_txn *t)
+{
+    return t->state == TXN_HELD && !t->is_end_told && chunks_out(t) == 0;
 }
 
 /* What is to be said before another reply is looked at. */
@@ -331,7 +350,7 @@ static enum smtp_client_event pending_event(struct smtp_client *s, struct smtp_c
         return SMTP_CLIENT_START_TLS;
     }
     struct client_txn *t = client_front(s);
-    if (t && (wants_body(s, t) || (t->state == TXN_HELD && !t->is_end_told))) {
+    if (t && (wants_body(s, t) || is_end_due(t))) {
         bool is_end = t->state == TXN_HELD;
         n->txn = t->txn;
         t->is_body_asked = true;
@@ -467,14 +486,26 @@ void smtp_client_sent(struct smtp_client *s, size_t n, int64_t now_mono_ms)
     wire_take(&s->out, n);
 }
 
+/* With everything sent it is our own store that is waited for, but where nothing goes on before chunks
+ * are answered. */
+static int64_t content_wait_ms(const struct smtp_client *s, const struct client_txn *t)
+{
+    const struct smtp_timeouts *w = s->conf.timeouts;
+
+    if (smtp_client_output(s).n > 0)
+        return w->block_ms;
+    if (chunks_out(t) > 0 && (t->has_verdict || !t->is_body_asked))
+        return w->eod_ms;
+    return INT64_MAX;
+}
+
 static int64_t txn_wait_ms(const struct smtp_client *s, const struct client_txn *t)
 {
     const struct smtp_timeouts *w = s->conf.timeouts;
-    bool is_unsent = smtp_client_output(s).n > 0;
 
     switch (t->state) {
     case TXN_BODY:
-    case TXN_HELD: return is_unsent ? w->block_ms : INT64_MAX;
+    case TXN_HELD: return content_wait_ms(s, t);
     case TXN_EOD: return wire_sent_total(&s->out) < t->end ? w->block_ms : w->eod_ms;
     case TXN_ENVELOPE: break;
     }

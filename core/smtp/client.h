@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The client side of SMTP as a machine (RFC 5321, 1870, 2920, 3207, 4954, 3461, 6152, 6531): bytes
- * and time go in, bytes, deadlines and events come out. It knows no socket, no clock, no TLS
- * library. The same machine serves delivery, the relay, checks and tests.
+ * The client side of SMTP as a machine (RFC 5321, 1870, 2920, 3030, 3207, 3461, 4954, 6152, 6531,
+ * 9422): bytes and time go in, bytes, deadlines and events come out. It knows no socket, no clock,
+ * no TLS library. The same machine serves delivery, the relay, checks and tests.
  *
  * The driver's loop: after every call that gives it something (connected, input, lost, tls_done,
  * begin, body, release, abandon, quit, timeout, sent), first pull events with smtp_client_next until
@@ -38,6 +38,7 @@ struct smtp_client_conf {
     uint16_t port;
     enum tls_level tls;
     bool is_implicit_tls; /* START_TLS comes at once after smtp_client_connected */
+    bool finds_loops; /* a server that bears our own name (helo) is ourselves: 5.4.6, tag "loop" */
     enum auth_mech auth;
     const char *user, *password; /* NULL without authentication */
     bool is_token;               /* the password is an access token */
@@ -50,6 +51,10 @@ struct smtp_rcpt {
     const char *orcpt;   /* "" = none */
     unsigned notify;     /* DSN_* */
     bool is_settled;     /* its outcome was given by an SMTP_CLIENT_RCPT event */
+    /* At AT_END and DONE: the server takes no more in one transaction (452 behind accepted ones, RFC
+     * 5321 4.5.3.1.10; LIMITS RCPTMAX, RFC 9422). The outcome is not its: it goes into another
+     * transaction, at once. */
+    bool is_postponed;
     void *user;
 };
 
@@ -71,7 +76,7 @@ enum smtp_client_event {
     SMTP_CLIENT_RCPT,      /* notice.txn->rcpts[notice.rcpt] is settled: it was refused */
     SMTP_CLIENT_NEED_BODY, /* 354 came: call smtp_client_body; comes again when it can take more */
     SMTP_CLIENT_AT_END,    /* the last block is held: make the mark durable, then release */
-    SMTP_CLIENT_DONE,      /* notice.outcome is for every recipient that is not settled */
+    SMTP_CLIENT_DONE,      /* notice.outcome is for who is neither settled nor postponed */
     SMTP_CLIENT_CLOSED     /* the session is over: notice.outcome says why, class DELIVERED after an
                               orderly QUIT. Every transaction in flight had its DONE before. Close
                               the connection; what the output still holds (a QUIT) may be flushed. */
@@ -85,6 +90,9 @@ struct smtp_client_notice {
                              next host with the same recipients. Never with UNCONFIRMED, and not with
                              CLOSED when a used connection was closed while it was idle. A DONE of
                              this kind at stage MAIL with conn_use > 1 is such a close seen late. */
+    bool is_host_lacking; /* with DONE, class FAILED: nothing was sent, since this host does not
+                             offer what the message needs (SIZE, 8BITMIME, SMTPUTF8). Final only when
+                             all hosts were asked; the session goes on */
 };
 
 struct smtp_client; /* opaque */
@@ -101,7 +109,8 @@ void smtp_client_lost(struct smtp_client *s, int sys, int64_t now_mono_ms);
 void smtp_client_timeout(struct smtp_client *s, int64_t now_mono_ms);
 /* Handshake over; facts->state TLS_FAILED when it failed. Plain bytes that had been read before are
  * dropped by the machine (STARTTLS injection, CVE-2011-0411). */
-void smtp_client_tls_done(struct smtp_client *s, const struct tls_facts *facts, int64_t now_mono_ms);
+void smtp_client_tls_done(struct smtp_client *s, const struct tls_facts *facts,
+                          int64_t now_mono_ms);
 
 /* May a transaction begin now (also behind one that has reached AT_END)? */
 bool smtp_client_may_begin(const struct smtp_client *s);

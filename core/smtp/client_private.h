@@ -29,6 +29,11 @@
  *               │ refused: over
  *               └ 354 although nobody was accepted: a lone dot (RFC 2920 3.1) ─► EOD
  *
+ * A large message goes in chunks where the server takes them: BDAT in place of DATA, BODY as soon as
+ * the recipients are answered, and a reply to each chunk meanwhile; the last one waits in HELD until
+ * all before it were taken. One that is refused stops the rest (RFC 3030 2), and the next transaction
+ * begins with RSET; none begins behind one in chunks.
+ *
  *   ENVELOPE  steps before `sent` are written, before `replied` answered   rset_ms mail_ms rcpt_ms
  *                                              data_ms  RFC 5321 4.5.3.2.2, .3, .4
  *   BODY      the content is wanted            block_ms while octets are unsent (4.5.3.2.5), else
@@ -53,6 +58,8 @@
 
 /* The last block, and as much as may be unsent before more content is asked for. */
 #define CLIENT_BLOCK_MAX (64u * 1024)
+/* Chunks whose replies may be awaited; then no more content is asked for. */
+#define CLIENT_CHUNKS_MAX 16u
 
 enum client_state {
     CLIENT_CONNECTING,
@@ -74,6 +81,7 @@ enum { STEP_RSET, STEP_MAIL, STEP_RCPT };
 
 struct client_txn {
     struct smtp_txn *txn; /* borrowed until DONE; NULL = free slot */
+    size_t rcpts_n;       /* of its recipients, the ones that go with this transaction */
     enum txn_state state;
     size_t sent, replied; /* steps */
     size_t accepted;      /* recipients */
@@ -85,8 +93,13 @@ struct client_txn {
     bool is_body_asked; /* NEED_BODY was said, and not answered yet */
     bool is_end_told;   /* AT_END was said */
     bool is_lone_dot;
-    bool has_verdict; /* outcome is filled in, replies are still drained */
-    bool is_over;     /* DONE is to be said */
+    bool is_full;                           /* the server takes no more recipients */
+    bool is_bdat;                           /* content goes in chunks (RFC 3030), not behind DATA */
+    uint64_t chunks, chunks_replied;        /* without the last one */
+    uint64_t chunk_ends[CLIENT_CHUNKS_MAX]; /* position behind chunk i, at i % MAX */
+    bool is_lacking;                        /* this host does not offer what the message needs */
+    bool has_verdict;                       /* outcome is filled in, replies are still drained */
+    bool is_over;                           /* DONE is to be said */
     bool is_site_failure;
     struct outcome outcome;
 };
@@ -103,6 +116,8 @@ struct smtp_client {
 
     unsigned extensions;
     uint64_t size_limit;     /* SIZE's value, 0 = none given */
+    unsigned rcpt_max;       /* recipients a transaction may have, 0 = not told */
+    unsigned mail_max;       /* transactions a session may have, 0 = not told */
     struct buf auth_offered; /* own */
     struct tls_facts tls;
     struct tls_binding binding;
@@ -181,6 +196,10 @@ enum stage txn_stage(const struct client_txn *t);
 bool txn_may_be_delivered(const struct smtp_client *s, const struct client_txn *t);
 
 /* client_body.c */
+/* Should the content go in chunks? */
+bool txn_wants_chunks(const struct smtp_client *s, const struct smtp_txn *x);
+/* A chunk was refused: what is not on its way yet stays here. */
+void txn_stop_chunks(struct smtp_client *s, struct client_txn *t);
 void txn_body_start(struct smtp_client *s, struct client_txn *t);
 void txn_body(struct smtp_client *s, struct client_txn *t, struct str bytes, bool is_last);
 void txn_release(struct smtp_client *s, struct client_txn *t);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * From the connection to the first MAIL: greeting, EHLO, STARTTLS; and QUIT. AUTH is in
- * client_auth.c. What a server refuses here is about the host, never about mail: nothing of it fails a message for good, so that
- * the next host may do better (engine.md 2.2).
+ * client_auth.c. What a server refuses here is about the host, never about mail: nothing of it fails
+ * a message for good, so that the next host may do better (engine.md 2.2).
  */
 #include "core/smtp/client_private.h"
 
@@ -21,6 +21,7 @@ static void say_helo(struct smtp_client *s, enum client_state state)
 
     s->extensions = 0;
     s->size_limit = 0;
+    s->rcpt_max = s->mail_max = 0;
     buf_clear(&s->auth_offered);
     buf_printf(&line, "%s %s", state == CLIENT_EHLO ? "EHLO" : "HELO", s->conf.helo);
     session_ask(s, state, buf_str(&line), NULL);
@@ -105,6 +106,22 @@ static void take_auth(struct smtp_client *s, struct str mechs)
     buf_add_str(&s->auth_offered, mechs);
 }
 
+/* RFC 9422: "RCPTMAX=20 MAILMAX=5 RCPTDOMAINMAX=1". The last one is at least one domain, and our
+ * transactions never have more. What is not understood is ignored. */
+static void take_limits(struct smtp_client *s, struct str limits)
+{
+    while (limits.n) {
+        struct str value = str_split(&limits, ' '), name = str_split(&value, '=');
+        uint64_t n;
+        if (!text_parse_u64(value, 999999, &n) || n == 0)
+            continue;
+        if (str_ieq_z(name, "RCPTMAX"))
+            s->rcpt_max = (unsigned)n;
+        else if (str_ieq_z(name, "MAILMAX"))
+            s->mail_max = (unsigned)n;
+    }
+}
+
 static void take_keyword(struct smtp_client *s, struct str line)
 {
     static const struct {
@@ -127,6 +144,8 @@ static void take_keyword(struct smtp_client *s, struct str line)
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (str_ieq_z(keyword, names[i].name))
             s->extensions |= names[i].ext;
+    if (str_ieq_z(keyword, "LIMITS"))
+        take_limits(s, line);
     if (str_ieq_z(keyword, "SIZE") && !text_parse_u64(str_trim(line), UINT64_MAX, &s->size_limit))
         s->size_limit = 0;
 }
@@ -140,8 +159,30 @@ static void take_extensions(struct smtp_client *s, const struct smtp_reply *r)
         take_keyword(s, str_split(&lines, '\n'));
 }
 
+/* A server that bears our own name is this one: what we give it comes back (engine.md 2.1.6). True
+ * when the session is over for that. */
+static bool is_loop(struct smtp_client *s, const struct smtp_reply *r)
+{
+    struct str line = buf_str(&r->lines);
+    struct outcome o;
+
+    line = str_split(&line, '\n');
+    if (!s->conf.finds_loops || !str_ieq_z(str_split(&line, ' '), s->conf.helo))
+        return false;
+    outcome_init(&o, OUTCOME_FAILED, client_stage(s));
+    o.scope = SCOPE_DOMAIN;
+    str_copy(STR("5.4.6"), o.enhanced, sizeof(o.enhanced));
+    str_copy(STR("loop"), o.tag, sizeof(o.tag));
+    outcome_say(&o, "mail loops back to myself: %s[%s] bears our own name, %s", s->conf.host,
+                s->conf.ip, s->conf.helo);
+    client_end(s, &o, true, true, true);
+    return true;
+}
+
 static void on_greeting(struct smtp_client *s, const struct smtp_reply *r)
 {
+    if (r->code / 100 == 2 && is_loop(s, r))
+        return;
     if (r->code / 100 == 2)
         say_helo(s, CLIENT_EHLO);
     else
@@ -150,6 +191,8 @@ static void on_greeting(struct smtp_client *s, const struct smtp_reply *r)
 
 static void on_ehlo(struct smtp_client *s, const struct smtp_reply *r)
 {
+    if (r->code / 100 == 2 && is_loop(s, r))
+        return;
     if (r->code / 100 == 2) {
         take_extensions(s, r);
         go_on(s);
@@ -162,6 +205,8 @@ static void on_ehlo(struct smtp_client *s, const struct smtp_reply *r)
 
 static void on_helo(struct smtp_client *s, const struct smtp_reply *r)
 {
+    if (r->code / 100 == 2 && is_loop(s, r))
+        return;
     if (r->code / 100 == 2)
         go_on(s);
     else

@@ -10,7 +10,7 @@
 
 static size_t step_data(const struct client_txn *t)
 {
-    return STEP_RCPT + t->txn->rcpts_n;
+    return STEP_RCPT + t->rcpts_n;
 }
 
 enum stage txn_stage(const struct client_txn *t)
@@ -33,6 +33,19 @@ bool txn_may_be_delivered(const struct smtp_client *s, const struct client_txn *
     return t->state == TXN_EOD && !t->is_lone_dot && wire_sent_total(&s->out) > t->last_block;
 }
 
+/* Is the outcome also that of who waits for the next transaction? A refused MAIL is about the message;
+ * what is put off after that is put off for all, so that the server is left in peace. But nobody
+ * fails who was not offered. */
+static void settle_postponed(struct client_txn *t)
+{
+    const struct outcome *o = &t->outcome;
+    bool is_about_all =
+        o->stage == STAGE_MAIL || (o->class == OUTCOME_DEFERRED && o->stage != STAGE_RCPT);
+
+    for (size_t i = 0; is_about_all && i < t->txn->rcpts_n; i++)
+        t->txn->rcpts[i].is_postponed = false;
+}
+
 void txn_finish(struct smtp_client *s, struct client_txn *t, const struct outcome *o,
                 bool is_site_failure)
 {
@@ -41,6 +54,7 @@ void txn_finish(struct smtp_client *s, struct client_txn *t, const struct outcom
         t->is_site_failure = is_site_failure;
     }
     client_fill(s, &t->outcome, t->use);
+    settle_postponed(t);
     t->is_over = true;
 }
 
@@ -56,6 +70,14 @@ static bool refuse_early(struct smtp_client *s, struct client_txn *t, const char
     snprintf(o.text, sizeof(o.text), "%s %s[%s]", text, s->conf.host, s->conf.ip);
     txn_finish(s, t, &o, false);
     return false;
+}
+
+/* Another host may offer what is missing here. */
+static bool refuse_lacking(struct smtp_client *s, struct client_txn *t, const char *enhanced,
+                           const char *tag, const char *text)
+{
+    t->is_lacking = true;
+    return refuse_early(s, t, enhanced, tag, text);
 }
 
 /* An address with a line break would be a second command (CVE-2020-7247). The entries refuse it; the
@@ -82,14 +104,14 @@ static bool may_send(struct smtp_client *s, struct client_txn *t)
         return refuse_early(s, t, "5.1.3", "bad-address",
                             "An address with a line break was not sent to");
     if (s->size_limit && x->size_bytes > s->size_limit)
-        return refuse_early(s, t, "5.3.4", "too-big",
-                            "The message is larger than the limit announced by");
+        return refuse_lacking(s, t, "5.3.4", "too-big",
+                              "The message is larger than the limit announced by");
     if ((x->flags & MSG_8BIT) && !(s->extensions & SMTP_EXT_8BITMIME))
-        return refuse_early(s, t, "5.6.3", "no-8bitmime",
-                            "The message holds 8-bit text, and 8BITMIME is not offered by");
+        return refuse_lacking(s, t, "5.6.3", "no-8bitmime",
+                              "The message holds 8-bit text, and 8BITMIME is not offered by");
     if ((x->flags & MSG_UTF8) && !(s->extensions & SMTP_EXT_SMTPUTF8))
-        return refuse_early(s, t, "5.6.7", "no-smtputf8",
-                            "The message needs SMTPUTF8, which is not offered by");
+        return refuse_lacking(s, t, "5.6.7", "no-smtputf8",
+                              "The message needs SMTPUTF8, which is not offered by");
     return true;
 }
 
@@ -177,16 +199,30 @@ static void write_steps(struct smtp_client *s, struct client_txn *t)
 {
     bool is_group = (s->extensions & SMTP_EXT_PIPELINING) != 0;
 
+    size_t end = step_data(t) + (t->is_bdat ? 0 : 1); /* chunks have no DATA before them */
+
     t->from = s->out.queued;
     do
         write_step(s, t, t->sent++);
-    while (is_group && t->sent <= step_data(t));
+    while (is_group && t->sent < end);
+}
+
+/* What is over the server's limit waits for the next transaction. */
+static void postpone_from(struct client_txn *t, size_t first)
+{
+    for (size_t i = first; i < t->txn->rcpts_n; i++)
+        t->txn->rcpts[i].is_postponed = true;
+    t->rcpts_n = first;
 }
 
 void txn_begin(struct smtp_client *s, struct client_txn *t)
 {
+    t->rcpts_n = t->txn->rcpts_n;
     if (!may_send(s, t))
         return;
+    if (s->rcpt_max && t->rcpts_n > s->rcpt_max)
+        postpone_from(t, s->rcpt_max);
+    t->is_bdat = txn_wants_chunks(s, t->txn);
     t->sent = t->replied = s->needs_rset ? STEP_RSET : STEP_MAIL;
     s->needs_rset = false;
     if (t == client_front(s))
@@ -224,6 +260,25 @@ static void on_mail(struct smtp_client *s, struct client_txn *t, const struct sm
     set_verdict(t, &o);
 }
 
+/* "Too many recipients" behind accepted ones: X.5.3 whatever the code (RFC 3463 3.6; Gmail says 452 and
+ * 550), or a bare 452 or 552 (RFC 5321 4.5.3.1.10). With another enhanced code these tell of full
+ * mailboxes and disks. */
+static bool is_too_many(const struct client_txn *t, const struct smtp_reply *r)
+{
+    struct str e = str_of(r->enhanced);
+    bool is_bare = e.n == 0 && (r->code == 452 || r->code == 552);
+
+    return t->accepted && (is_bare || str_ends(e, STR(".5.3")));
+}
+
+static void postpone(struct smtp_client *s, struct client_txn *t, const struct smtp_reply *r)
+{
+    t->txn->rcpts[t->replied - 1 - STEP_RCPT].is_postponed = true;
+    t->is_full = true;
+    if (r->enhanced[0] && (!s->rcpt_max || s->rcpt_max > t->accepted))
+        s->rcpt_max = (unsigned)t->accepted; /* it will not take more the next time */
+}
+
 /* True when the recipient was refused: s->said tells why. After a refused MAIL the reply says only
  * that (RFC 2920 3.1), and nothing about the recipient. */
 static bool on_rcpt(struct smtp_client *s, struct client_txn *t, const struct smtp_reply *r)
@@ -232,6 +287,10 @@ static bool on_rcpt(struct smtp_client *s, struct client_txn *t, const struct sm
         return false;
     if (r->code / 100 == 2) {
         t->accepted++;
+        return false;
+    }
+    if (is_too_many(t, r)) {
+        postpone(s, t, r);
         return false;
     }
     reply_outcome(&s->said, STAGE_RCPT, r);
@@ -284,6 +343,7 @@ static void on_end(struct smtp_client *s, struct client_txn *t, const struct smt
         return;
     }
     reply_outcome(&o, STAGE_EOD, r);
+    s->needs_rset = t->is_bdat && r->code / 100 != 2;
     txn_finish(s, t, &o, false);
     if (is_early)
         client_end(s, &o, false, true, false);
@@ -303,6 +363,29 @@ static void on_early(struct smtp_client *s, struct client_txn *t, const struct s
     client_end(s, &o, false, true, false);
 }
 
+/* The reply to a chunk. The first refusal stands: behind it only more refusals come, until RSET. */
+static void on_chunk(struct smtp_client *s, struct client_txn *t, const struct smtp_reply *r)
+{
+    struct outcome o;
+    uint64_t chunk_end = t->chunk_ends[t->chunks_replied++ % CLIENT_CHUNKS_MAX];
+
+    if (r->code / 100 != 2 && !is_refusal(r)) {
+        client_protocol_error(s, "the reply to BDAT is neither a success nor a refusal");
+        return;
+    }
+    if (r->code / 100 == 2 && wire_sent_total(&s->out) < chunk_end) {
+        client_protocol_error(s, "a reply came before its chunk was sent");
+        return;
+    }
+    if (r->code / 100 != 2 && !t->has_verdict) {
+        reply_outcome(&o, STAGE_BODY, r);
+        set_verdict(t, &o);
+        txn_stop_chunks(s, t);
+    }
+    if (t->has_verdict && t->chunks_replied == t->chunks)
+        txn_finish(s, t, &t->outcome, false);
+}
+
 /* RFC 5321 3.8: the server is going away. What has a reply keeps it. */
 static void on_going_away(struct smtp_client *s, const struct client_txn *t,
                           const struct smtp_reply *r)
@@ -316,13 +399,16 @@ static void on_going_away(struct smtp_client *s, const struct client_txn *t,
 /* After a step's reply: over, or on to the next command. */
 static void advance(struct smtp_client *s, struct client_txn *t)
 {
-    bool is_drained = t->replied == t->sent;
-    bool is_refused = t->is_mail_refused || (t->replied == step_data(t) && t->accepted == 0);
-
-    if (!is_drained || t->is_over || t->state != TXN_ENVELOPE || s->state == CLIENT_CLOSED)
+    if (t->replied != t->sent || t->is_over || t->state != TXN_ENVELOPE ||
+        s->state == CLIENT_CLOSED)
         return;
-    if (is_refused)
+    if (t->is_full && t->replied < step_data(t))
+        postpone_from(t, t->replied - STEP_RCPT);
+    bool is_answered = t->replied == step_data(t);
+    if (t->is_mail_refused || (is_answered && t->accepted == 0))
         txn_finish(s, t, &t->outcome, false);
+    else if (is_answered && t->is_bdat)
+        txn_body_start(s, t);
     else if (t->sent <= step_data(t))
         write_steps(s, t);
 }
@@ -372,7 +458,9 @@ bool txn_reply(struct smtp_client *s, struct client_txn *t, const struct smtp_re
     }
     if (t->state == TXN_ENVELOPE)
         return on_envelope(s, t, r, rcpt);
-    if (t->state == TXN_EOD && (t->is_lone_dot || txn_may_be_delivered(s, t)))
+    if (t->chunks_replied < t->chunks)
+        on_chunk(s, t, r);
+    else if (t->state == TXN_EOD && (t->is_lone_dot || txn_may_be_delivered(s, t)))
         on_end(s, t, r);
     else
         on_early(s, t, r);

@@ -39,6 +39,7 @@ static const char *const faults[] = {
     "on rcpt first=%u reply 452 4.2.2 \"full\"",
     "on rcpt first=%u reply 550 5.1.1 \"unknown\"",
     "on rcpt first=%u raw \"250-half\" then reset",
+    "on rcpt skip=%u per=transaction reply 452 4.5.3 \"too many\"",
     "on rcpt within=90s per=triplet reply 450 4.2.0 \"greylisted\"",
     "on data first=%u reply 421 4.3.0 \"away\" then close",
     "on data first=%u silence",
@@ -60,6 +61,7 @@ static const char *const offers[] = {
     "PIPELINING \"SIZE 10485760\" ENHANCEDSTATUSCODES 8BITMIME STARTTLS SMTPUTF8",
     "8BITMIME",
     "PIPELINING CHUNKING 8BITMIME",
+    "PIPELINING 8BITMIME \"LIMITS RCPTMAX=1 MAILMAX=3\"",
 };
 
 static void write_host(struct rng *rng, unsigned site, unsigned number, struct buf *out)

@@ -25,6 +25,14 @@ static const char conf_text[] = "[identity]\n"
 
 enum { STEP_RCPT = 2, STEP_DATA = STEP_RCPT + PLAY_RCPTS_MAX, STEP_CONTENT, STEP_END };
 
+static void add_content(struct buf *b, unsigned i, bool is_large)
+{
+    buf_printf(b, "Subject: letter %u\r\n\r\n", i);
+    for (unsigned line = 0; line < (is_large ? 15000 : 1); line++)
+        buf_add_z(b, "Hello, and once more: hello. This line has eighty octets with its end: hello.\r\n");
+    buf_add_z(b, ".\r\n");
+}
+
 static void say_step(struct play *d, unsigned i)
 {
     struct play_letter *k = &d->letters[i];
@@ -38,7 +46,7 @@ static void say_step(struct play *d, unsigned i)
     else if (k->step == STEP_DATA)
         buf_add_z(&b, "DATA\r\n");
     else if (k->step == STEP_CONTENT)
-        buf_printf(&b, "Subject: letter %u\r\n\r\nHello.\r\n.\r\n", i);
+        add_content(&b, i, k->is_large);
     else
         k->is_over = true;
     sim_client_send(k->conn, buf_str(&b));

@@ -17,6 +17,7 @@ struct play_letter {
     char from[64];
     char to[PLAY_RCPTS_MAX][64];
     unsigned to_n;
+    bool is_large; /* 1.2 MB: goes in chunks where they are taken */
     struct sim_client *conn; /* own */
     unsigned step;
     bool is_accepted, is_over;

@@ -26,6 +26,10 @@ static const char world_text[] =
     "dns mx.b.test a 192.0.2.2\n"
     "dns c.test mx 10 mx.c.test\n"
     "dns mx.c.test a 192.0.2.3\n"
+    "dns d.test mx 10 mx.d.test\n"
+    "dns mx.d.test a 192.0.2.4\n"
+    "dns e.test mx 10 mx.e.test\n"
+    "dns mx.e.test a 192.0.2.5\n"
     "personality accept\n"
     "    offers PIPELINING \"SIZE 10485760\" ENHANCEDSTATUSCODES 8BITMIME DSN\n"
     "host mx.portal.test 192.0.2.9 is accept\n"
@@ -34,7 +38,11 @@ static const char world_text[] =
     "host mx.b.test 192.0.2.2 is accept\n"
     "    on rcpt within=60s per=triplet reply 450 4.2.0 \"Greylisted\"\n"
     "host mx.c.test 192.0.2.3 is accept\n"
-    "    on rcpt bad* reply 550 5.1.1 \"User unknown\"\n";
+    "    on rcpt bad* reply 550 5.1.1 \"User unknown\"\n"
+    "host mx.d.test 192.0.2.4 is accept\n"
+    "    on rcpt skip=1 per=transaction reply 452 4.5.3 \"Too many recipients\"\n"
+    "host mx.e.test 192.0.2.5 is accept\n"
+    "    offers PIPELINING \"SIZE 10485760\" ENHANCEDSTATUSCODES 8BITMIME CHUNKING\n";
 
 static const struct play_letter letters[] = {
     {.from = "s0@portal.test", .to = {"x@a.test"}, .to_n = 1},
@@ -42,6 +50,8 @@ static const struct play_letter letters[] = {
     {.from = "s2@portal.test", .to = {"x@b.test"}, .to_n = 1},
     {.from = "s3@portal.test", .to = {"bad@c.test", "good@c.test"}, .to_n = 2},
     {.from = "s4@portal.test", .to = {"x@c.test"}, .to_n = 1},
+    {.from = "s5@portal.test", .to = {"x@d.test", "y@d.test", "z@d.test"}, .to_n = 3},
+    {.from = "s6@portal.test", .to = {"x@e.test"}, .to_n = 1, .is_large = true},
 };
 
 static bool balance(const struct play *d, unsigned n, bool is_crash)

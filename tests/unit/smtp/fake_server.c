@@ -23,6 +23,7 @@ void play_init(struct play *p, const struct scenario *sc)
                                     .auth = sc->auth,
                                     .user = sc->user,
                                     .password = sc->password,
+                                    .finds_loops = sc->finds_loops,
                                     .timeouts = &smtp_timeouts_rfc};
     conf.is_token = sc->is_token;
     str_copy(str_of(sc->nonce), conf.nonce, sizeof(conf.nonce));
@@ -46,6 +47,7 @@ static void begin(struct play *p)
     const struct scenario *sc = p->sc;
     unsigned k = p->begun++;
     size_t n = sc->rcpts ? sc->rcpts : 1;
+    uint64_t size = k && sc->later_size_bytes ? sc->later_size_bytes : sc->size_bytes;
 
     for (size_t i = 0; i < n; i++)
         p->rcpt[k][i] = (struct smtp_rcpt){
@@ -55,7 +57,7 @@ static void begin(struct play *p)
                           .envid = sc->envid ? sc->envid : "",
                           .ret = sc->ret,
                           .flags = sc->flags,
-                          .size_bytes = sc->size_bytes ? sc->size_bytes : strlen(body_of(p)),
+                          .size_bytes = size ? size : strlen(body_of(p)),
                           .rcpts = p->rcpt[k],
                           .rcpts_n = n};
     smtp_client_begin(p->c, &p->txn[k], p->now);
@@ -77,13 +79,16 @@ static void note_outcome(struct play *p, const struct smtp_client_notice *n)
         buf_printf(&p->events, " %s", o->tag);
     if (n->is_site_failure)
         buf_add_z(&p->events, " site");
+    if (n->is_host_lacking)
+        buf_add_z(&p->events, " lacking");
     buf_add_c(&p->events, '\n');
 }
 
 static void give_body(struct play *p)
 {
     struct str body = str_of(body_of(p));
-    struct str piece = str_sub(body, p->body_at, p->body_at + p->piece);
+    size_t n = p->sc->piece ? p->sc->piece : p->piece;
+    struct str piece = str_sub(body, p->body_at, p->body_at + n);
 
     p->body_at += piece.n;
     bool is_last = p->body_at == body.n;
@@ -132,6 +137,13 @@ static void handshake(struct play *p)
     smtp_client_tls_done(p->c, &facts, p->now);
 }
 
+static void note_postponed(struct play *p, const struct smtp_txn *txn)
+{
+    for (size_t i = 0; i < txn->rcpts_n; i++)
+        if (txn->rcpts[i].is_postponed)
+            buf_printf(&p->events, "LATER %s\n", txn->rcpts[i].address);
+}
+
 static void pull(struct play *p)
 {
     struct smtp_client_notice n;
@@ -149,6 +161,7 @@ static void pull(struct play *p)
             break;
         case SMTP_CLIENT_DONE:
             p->done++;
+            note_postponed(p, n.txn);
             buf_printf(&p->events, "DONE%d", (int)(n.txn - p->txn) + 1);
             note_outcome(p, &n);
             go_on(p);

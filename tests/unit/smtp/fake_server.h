@@ -6,7 +6,8 @@
  *     \1  ends the connection orderly
  *     \2  lets time pass until the machine's deadline
  *     \3  resets the connection
- * What the machine says becomes one line of text per event, to be compared with what is wanted.
+ * What the machine says becomes one line of text per event, to be compared with what is wanted; before
+ * a DONE stands "LATER address" for each recipient that is postponed.
  */
 #ifndef FAKE_SERVER_H
 #define FAKE_SERVER_H
@@ -31,11 +32,14 @@ struct scenario {
     size_t rcpts;      /* 0 = one */
     unsigned flags;
     uint64_t size_bytes;
+    uint64_t later_size_bytes; /* of the second transaction and so on; 0 = as the first's */
+    bool finds_loops;
     const char *reverse_path; /* NULL = a@x.test */
     const char *envid, *orcpt;
     unsigned notify;
     enum dsn_ret ret;
     const char *body;  /* NULL = "hello\r\n" */
+    size_t piece;      /* octets of content given at once; 0 = it does not matter, and varies */
     bool is_abandoned; /* at AT_END */
     bool is_waiting;   /* the next transaction begins after the last one's DONE only */
     const struct step *steps;
