@@ -105,6 +105,7 @@ void domain_free(struct domain *d)
         s->engine->io->ops->cancel(d->query);
     if (d->site)
         d->site->domains--;
+    transcript_done(&d->mx);
     free(d);
 }
 
@@ -147,8 +148,12 @@ static void fail_waiting(struct domain *d, const struct outcome *o)
     struct list *l;
     while ((l = list_pop_front(&d->waiting))) {
         struct delivery *one = list_entry(l, struct delivery, link);
-        if (!relay_takes_over(d->schedule->engine, one, o))
-            record_outcome(d->schedule->engine, one, o);
+        transcript_begin(&one->log, d->mx.begin_mono_ms);
+        transcript_join(&one->log, &d->mx);
+        if (relay_takes_over(d->schedule->engine, one, o))
+            continue;
+        transcript_text(&one->log, &one->told);
+        record_outcome(d->schedule->engine, one, o);
     }
 }
 
@@ -166,11 +171,25 @@ static void resolved(struct domain *d, const char *site_name, int64_t fresh_ms)
         schedule_place(s, list_entry(l, struct delivery, link));
 }
 
+static void note_route(struct domain *d)
+{
+    const struct relay_conf *r = domain_relay(d);
+    int64_t now = io_mono_ms(d->schedule->engine->io);
+    if (r)
+        transcript_printf(&d->mx, now, "mx", "by %s%s, whose hosts are tried in their order",
+                          d->host ? "" : "relay ", r->name);
+    else
+        transcript_route(&d->mx, now, &d->route);
+    for (size_t i = 0; r && i < d->route.n; i++)
+        transcript_printf(&d->mx, now, "mx", "%zu. %s", i + 1, d->route.hosts[i].name);
+}
+
 /* Hosts that need no MX look-up: a relay's, or an address literal. */
 static void resolve_fixed(struct domain *d)
 {
     struct ip ip;
     const struct relay_conf *r = domain_relay(d);
+    transcript_begin(&d->mx, io_mono_ms(d->schedule->engine->io));
     if (!r) {
         if (route_from_literal(d->name, &d->route, &ip))
             resolved(d, d->name, FRESH_MAX_MS);
@@ -184,6 +203,7 @@ static void resolve_fixed(struct domain *d)
     }
     char name[ADDR_DOMAIN_MAX + 1];
     snprintf(name, sizeof name, d->host ? "%.200s" : "relay %.100s", r->name);
+    note_route(d);
     resolved(d, name, FRESH_MAX_MS);
 }
 
@@ -194,7 +214,11 @@ static void got_mx(void *arg, const struct dns_answer *mx)
     d->query = NULL;
     struct route_self self = engine_self(e);
     struct outcome why;
-    if (route_from_mx(d->name, mx, &self, &e->rng, &d->route, &why) != ROUTE_OK) {
+    transcript_begin(&d->mx, io_mono_ms(e->io));
+    transcript_answer(&d->mx, io_mono_ms(e->io), d->name, DNS_TYPE_MX, mx);
+    bool is_ok = route_from_mx(d->name, mx, &self, &e->rng, &d->route, &why) == ROUTE_OK;
+    note_route(d);
+    if (!is_ok) {
         fail_waiting(d, &why);
         return;
     }

@@ -52,6 +52,7 @@ struct engine {
     struct control *control;   /* own */
     struct bulk *bulk;         /* own */
     struct relays *relays;     /* own */
+    unsigned well_n; /* tries that went well: of some, the transcript is kept */
     struct list store_jobs;    /* jobs in the store's hands, see submit.h */
     struct list unsettled;     /* outcomes that a sick store did not take */
     struct io_timer *probe;    /* while the store is sick */

@@ -64,6 +64,7 @@ static void outbound_free(struct outbound *o)
     if (o->secret)
         explicit_bzero(o->secret, strlen(o->secret));
     free(o->secret);
+    transcript_done(&o->setup);
     free(o);
 }
 
@@ -115,8 +116,10 @@ static void give_up(struct outbound *o)
     struct site *site = o->site;
     struct outcome last = o->last;
     o->first = NULL;
-    if (!relay_takes_over(e, d, &last))
+    if (!relay_takes_over(e, d, &last)) {
+        trace_tell(o, d, &last);
         record_outcome(e, d, &last);
+    }
     outbound_hang_up(o, true);
     if (last.class == OUTCOME_DEFERRED)
         schedule_site_failed(site, &last);
@@ -152,6 +155,7 @@ static void open_target(struct outbound *o)
     const struct target *t = &o->targets.t[o->target];
     ip_text(&t->ip, o->ip);
     o->phase = OUTBOUND_CONNECT;
+    trace_note(o, "try", "%s[%s]:%u", o->route.hosts[o->host].name, o->ip, outbound_port(o));
     o->connect_mono_ms = io_mono_ms(e->io);
     o->conn = e->io->ops->connect(e->io, &t->ip, outbound_port(o), NULL, &outbound_handlers, o);
     outbound_timer(o, e->conf->connect_timeout_ms);
@@ -212,6 +216,7 @@ void outbound_next_target(struct outbound *o, const struct outcome *why)
     struct outcome last = *why;
     o->is_refused = o->via && relay_judge(outbound_engine(o), o->via, &last);
     set_last(o, &last);
+    trace_note(o, "note", "%s", last.text);
     outbound_hang_up(o, false);
     list_remove(&o->idle_link);
     if (o->is_refused) {
@@ -267,6 +272,7 @@ static void got_address(struct outbound *o, struct dns_answer **slot, const stru
 {
     *slot = xnew(struct dns_answer);
     **slot = *a;
+    trace_answer(o, slot == &o->a ? DNS_TYPE_A : DNS_TYPE_AAAA, a);
     (*slot)->records = xcalloc(a->n ? a->n : 1, sizeof *a->records);
     for (size_t i = 0; i < a->n; i++) {
         (*slot)->records[i] = a->records[i];
@@ -373,6 +379,7 @@ void outbound_open(struct site *site, struct delivery *d)
     o->timer = e->io->ops->timer_new(e->io, timer_fired, o);
     d->begin_mono_ms = io_mono_ms(e->io);
     d->begin_wall_ms = io_wall_ms(e->io);
+    trace_begin(d);
     record_claim(e, d);
     resolve_host(o);
 }

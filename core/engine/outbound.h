@@ -39,6 +39,8 @@ struct outbound {
     struct smtp_client *client;
     char ip[48];
     struct delivery *first, *second;
+    struct transcript setup; /* own: how the connection was made, for what it carries later */
+    bool has_setup;
     struct body_read *reading; /* borrowed: a piece of the first one's content on its way, or NULL */
     struct outcome failure;    /* why the transaction aboard did not end: the host's fault */
     bool has_failure;

@@ -31,4 +31,18 @@ void outbound_reading_lost(struct outbound *o);
 void outbound_timer_fired_talking(struct outbound *o);
 extern const struct conn_handlers outbound_handlers;
 
+/* outbound_trace.c: the transcripts (mail/transcript.h) of what is aboard. */
+/* A try begins: begin_mono_ms was set. */
+void trace_begin(struct delivery *d);
+void trace_note(struct outbound *o, const char *word, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Of the host in use. */
+void trace_answer(struct outbound *o, unsigned type, const struct dns_answer *a);
+void trace_tls(struct outbound *o, const struct tls_facts *f);
+/* For smtp_client_set_trace; arg is the outbound. */
+void trace_wire(void *arg, char direction, struct str line);
+/* The connection may carry mail. */
+void trace_ready(struct outbound *o);
+/* The try is over: make delivery.told, when it is worth keeping. */
+void trace_tell(struct outbound *o, struct delivery *d, const struct outcome *outcome);
+
 #endif

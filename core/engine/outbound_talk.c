@@ -52,6 +52,7 @@ static void begin(struct outbound *o, struct delivery *d)
     if (d->begin_mono_ms == 0) {
         d->begin_mono_ms = now;
         d->begin_wall_ms = io_wall_ms(e->io);
+        trace_begin(d);
     }
     if (d->setup_mono_ms == 0)
         d->setup_mono_ms = now;
@@ -228,6 +229,7 @@ static void put_back(struct schedule *s, struct delivery **slot)
         return;
     rewind_delivery(d);
     d->begin_mono_ms = 0;
+    transcript_begin(&d->log, 0);
     schedule_place(s, d);
 }
 
@@ -292,6 +294,7 @@ static void txn_done(struct outbound *o, const struct smtp_client_notice *n)
     leave(o, d);
     if (o->via && !relay_judge(e, o->via, &outcome))
         relay_works(e, o->via);
+    trace_tell(o, d, &outcome);
     record_outcome(e, d, &outcome);
 }
 
@@ -337,6 +340,7 @@ static bool handle(struct outbound *o, enum smtp_client_event ev,
     switch (ev) {
     case SMTP_CLIENT_WAIT: break;
     case SMTP_CLIENT_READY:
+        trace_ready(o);
         if (o->via && o->via->user)
             relay_works(outbound_engine(o), o->via);
         board(o);
@@ -444,6 +448,7 @@ void outbound_talk(struct outbound *o)
     o->phase = OUTBOUND_TALK;
     o->sessions++;
     o->client = smtp_client_new(&c, now);
+    smtp_client_set_trace(o->client, trace_wire, o);
     smtp_client_connected(o->client, now);
     pump(o);
 }
@@ -472,6 +477,7 @@ static void on_drained(void *arg)
 static void on_tls_done(void *arg, const struct tls_facts *facts)
 {
     struct outbound *o = arg;
+    trace_tls(o, facts);
     smtp_client_tls_done(o->client, facts, io_mono_ms(outbound_engine(o)->io));
     pump(o);
 }

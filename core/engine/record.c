@@ -199,6 +199,7 @@ struct record {
     bool is_unattempted; /* an end without a try */
     bool needs_claim;
     struct report *report; /* own; NULL = none wanted */
+    int64_t told;          /* the attempt that has the transcript, once it is written */
     size_t n;
     struct entry entries[];
 };
@@ -334,17 +335,22 @@ static int settle_one(struct record *r, struct entry *en, struct store *st, stru
             return rc;
     }
     en->settle.epoch = en->task->epoch;
+    en->settle.transcript = r->told ? STR_NONE : buf_str(&r->delivery->told);
+    en->settle.told = r->told;
     int rc = queue_settle(st, &en->settle, &is_done, err);
     if (claim_again(st, rc, en->settle.rcpt_id, en->settle.site, &en->task->epoch)) {
         en->settle.epoch = en->task->epoch;
         rc = queue_settle(st, &en->settle, &is_done, err);
     }
+    if (rc >= 0 && en->settle.transcript.n)
+        r->told = en->settle.attempt_id;
     return rc;
 }
 
 static int record_run(struct store_job *base, struct store *st, struct err *err)
 {
     struct record *r = container_of(base, struct record, job.base);
+    r->told = 0; /* it may run again, when the store is well */
     if (r->report) {
         int rc = report_read(r->report, st, err); /* the body may go with the last recipient */
         if (rc < 0 && err_is_store(err))

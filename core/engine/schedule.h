@@ -27,6 +27,7 @@ struct domain {
     char relay_name[CONF_RELAY_NAME_MAX + 1]; /* "" = direct */
     const struct relay_conf *host; /* borrowed of schedule.hosts: an operator's; then relay is -1 */
     struct route route;
+    struct transcript mx;   /* own: the answer, and the candidates that it made */
     struct site *site;      /* NULL until resolved */
     int64_t fresh_until_mono_ms;
     struct io_query *query; /* MX look-up under way */

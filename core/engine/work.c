@@ -20,5 +20,7 @@ void delivery_free(struct delivery *d)
         task_free(list_entry(l, struct task, link));
     free(d->rcpts);
     free(d->via);
+    transcript_done(&d->log);
+    buf_done(&d->told);
     free(d);
 }

@@ -15,6 +15,7 @@
 #include "core/base/list.h"
 #include "core/mail/msg.h"
 #include "core/mail/outcome.h"
+#include "core/mail/transcript.h"
 #include "core/smtp/client.h"
 
 /* Recipients in one transaction: RFC 5321 4.5.3.1.8 promises that 100 are taken. */
@@ -72,6 +73,9 @@ struct delivery {
     uint64_t sent_bytes;
     struct smtp_txn txn;    /* while it is being carried; txn.rcpts is own */
     struct smtp_rcpt *rcpts;
+    struct transcript log; /* own: what this try has done so far */
+    bool has_setup;        /* and how the connection was made */
+    struct buf told;       /* own: the whole of it, for the store; empty = it need not be kept */
 };
 
 void task_free(struct task *t);

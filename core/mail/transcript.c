@@ -44,18 +44,22 @@ static struct str cut(struct str line)
     return str_sub(line, 0, n);
 }
 
+static void put_line(struct transcript *t, struct str line)
+{
+    t->is_head_full = t->is_head_full || t->head.n + line.n + 1 > TRANSCRIPT_HEAD_MAX;
+    struct buf *to = t->is_head_full ? &t->tail : &t->head;
+    buf_add_str(to, line);
+    buf_add_c(to, '\n');
+    drop_oldest(t);
+}
+
 void transcript_add(struct transcript *t, int64_t now_mono_ms, const char *word, struct str text)
 {
     struct buf line CLEANUP(buf_done) = BUF_INIT;
 
     buf_printf(&line, "%lld %s ", (long long)(now_mono_ms - t->begin_mono_ms), word);
     text_printable(&line, str_sub(text, 0, TRANSCRIPT_LINE_MAX), true);
-    struct str whole = cut(buf_str(&line));
-    t->is_head_full = t->is_head_full || t->head.n + whole.n + 1 > TRANSCRIPT_HEAD_MAX;
-    struct buf *to = t->is_head_full ? &t->tail : &t->head;
-    buf_add_str(to, whole);
-    buf_add_c(to, '\n');
-    drop_oldest(t);
+    put_line(t, cut(buf_str(&line)));
 }
 
 void transcript_printf(struct transcript *t, int64_t now_mono_ms, const char *word, const char *fmt,
@@ -68,6 +72,29 @@ void transcript_printf(struct transcript *t, int64_t now_mono_ms, const char *wo
     buf_vprintf(&text, fmt, ap);
     va_end(ap);
     transcript_add(t, now_mono_ms, word, buf_str(&text));
+}
+
+static void join_lines(struct transcript *t, struct str lines, int64_t shift_ms)
+{
+    struct buf shifted CLEANUP(buf_done) = BUF_INIT;
+
+    while (lines.n) {
+        struct str line = str_split(&lines, '\n');
+        long long ms = strtoll(str_split(&line, ' ').p, NULL, 10); /* a blank ends it */
+        buf_clear(&shifted);
+        buf_printf(&shifted, "%lld ", ms + (long long)shift_ms);
+        buf_add_str(&shifted, line);
+        put_line(t, buf_str(&shifted));
+    }
+}
+
+void transcript_join(struct transcript *t, const struct transcript *from)
+{
+    int64_t shift_ms = from->begin_mono_ms - t->begin_mono_ms;
+
+    join_lines(t, buf_str(&from->head), shift_ms);
+    t->left_out += from->left_out;
+    join_lines(t, buf_str(&from->tail), shift_ms);
 }
 
 void transcript_text(const struct transcript *t, struct buf *out)

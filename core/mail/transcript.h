@@ -39,6 +39,9 @@ bool transcript_is_empty(const struct transcript *t);
 void transcript_add(struct transcript *t, int64_t now_mono_ms, const char *word, struct str text);
 void transcript_printf(struct transcript *t, int64_t now_mono_ms, const char *word, const char *fmt,
                        ...) PRINTF_LIKE(4, 5);
+/* The lines of another one behind those of this one, their times since this one's beginning: below
+ * zero when they are older. */
+void transcript_join(struct transcript *t, const struct transcript *from);
 /* All lines, appended. */
 void transcript_text(const struct transcript *t, struct buf *out);
 

@@ -125,6 +125,29 @@ static bool expect_log(struct scn *s)
 
 /* --- recipients --- */
 
+/* The newest try's transcript holds the texts, in that order. */
+static bool expect_transcript(struct scn *s, const struct view_row *row)
+{
+    struct view_attempt *tries = xcalloc(ROWS_MAX, sizeof(*tries));
+    struct buf text CLEANUP(buf_done) = BUF_INIT;
+    struct err err = ERR_NONE;
+    int n = view_attempts(s->view, row->rcpt_id, 0, tries, ROWS_MAX, &err);
+    if (n > 0)
+        n = view_transcript(s->view, tries[n - 1].id, &text, &err);
+    else if (n == 0)
+        n = err_set(&err, E_NOTFOUND, "it was not tried");
+    free(tries);
+    const char *at = buf_text(&text);
+    for (size_t i = 3; n >= 0 && i < s->words.n; i++) {
+        const char *found = strstr(at, s->words.w[i]);
+        if (!found)
+            return scn_fail(s, "\"%s\" is not there (any more) in:\n%s", s->words.w[i],
+                            buf_text(&text));
+        at = found + strlen(s->words.w[i]);
+    }
+    return n >= 0 || scn_fail(s, "%s", err.text);
+}
+
 static bool expect_row(struct scn *s, const char *what, const struct view_row *row)
 {
     const char *want = s->words.n > 3 ? s->words.w[3] : "";
@@ -138,6 +161,8 @@ static bool expect_row(struct scn *s, const char *what, const struct view_row *r
         return strstr(row->info, want) || scn_fail(s, "its info is: %s", row->info);
     if (strcmp(what, "cause") == 0)
         return strcmp(row->cause, want) == 0 || scn_fail(s, "its cause is: %s", row->cause);
+    if (strcmp(what, "transcript") == 0)
+        return expect_transcript(s, row);
     if (strcmp(what, "tries") == 0)
         return (scn_number(s, want, &n) && row->tries == n) ||
                scn_fail(s, "it has %u tries", row->tries);
@@ -198,7 +223,7 @@ static bool expect_received(struct scn *s)
     uint64_t want, n = 0, at_host = 0;
     if (s->words.n < 4 || !scn_number(s, s->words.w[3], &want))
         return scn_fail(s, "expect received HOST N ...");
-    list_for_each (l, &s->world.mails) {
+    list_for_each(l, &s->world.mails) {
         const struct world_mail *m = list_entry(l, struct world_mail, link);
         if (!world_glob(s->words.w[2], m->host->name))
             continue;
@@ -263,7 +288,7 @@ static bool expect_idle(struct scn *s)
 bool scn_expect(struct scn *s)
 {
     const char *what = s->words.n > 1 ? s->words.w[1] : "";
-    static const char *const of_rows[] = {"state", "info", "cause", "tries", "next"};
+    static const char *const of_rows[] = {"state", "info", "cause", "tries", "next", "transcript"};
     for (size_t i = 0; i < ARRAY_LEN(of_rows); i++) {
         if (strcmp(what, of_rows[i]) != 0)
             continue;

@@ -93,6 +93,23 @@ static void a_cut_line_is_still_utf8(void **state)
     transcript_done(&t);
 }
 
+static void joined_lines_keep_their_own_time(void **state)
+{
+    struct transcript setup = {0}, t = {0};
+
+    (void)state;
+    transcript_begin(&setup, 1000);
+    transcript_add(&setup, 1000, "try", STR("192.0.2.1:25"));
+    transcript_add(&setup, 1040, "<", STR("220 mx"));
+    transcript_begin(&t, 3000);
+    transcript_add(&t, 3000, "note", STR("hello"));
+    transcript_join(&t, &setup);
+    transcript_add(&t, 3001, ">", STR("MAIL FROM:<>"));
+    text_is(&t, "0 note hello\n-2000 try 192.0.2.1:25\n-1960 < 220 mx\n1 > MAIL FROM:<>\n");
+    transcript_done(&setup);
+    transcript_done(&t);
+}
+
 static void answers_say_what_was_there(void **state)
 {
     static struct dns_record mx[3] = {
@@ -166,6 +183,7 @@ int main(void)
         cmocka_unit_test(what_a_peer_says_stays_one_printable_line),
         cmocka_unit_test(the_first_and_the_last_lines_are_kept),
         cmocka_unit_test(a_cut_line_is_still_utf8),
+        cmocka_unit_test(joined_lines_keep_their_own_time),
         cmocka_unit_test(answers_say_what_was_there),
         cmocka_unit_test(candidates_say_why_they_stand_there),
     };
