@@ -3,9 +3,14 @@
 # Starts mxhelmd as the peer bench asks for it: BENCH_SMTP, BENCH_DNS, BENCH_DNS_PORT, BENCH_SPOOL in
 # the environment. Usage: engine.sh PATH-TO-MXHELMD
 # Durability is the engine's own, always on; nothing is tuned but what the bench's world needs
-# (loopback targets, special-use names) and connection limits as its peers have them.
+# (loopback targets, special-use names) and, unless BENCH_VARIANT=default, connections as its peers have.
 set -eu
 conf=$BENCH_SPOOL/mxhelm.conf
+# The tuned peers may open a hundred connections to one destination.
+delivery=
+[ "${BENCH_VARIANT:-tuned}" = default ] || delivery='[delivery]
+connections = 100
+site-connections = 100'
 cat >"$conf" <<EOF
 [identity]
 hostname = bench.example.com
@@ -16,6 +21,7 @@ smtp = $BENCH_SMTP
 path = $BENCH_SPOOL/store
 [dns]
 servers = $BENCH_DNS:$BENCH_DNS_PORT
+$delivery
 [lab]
 special-use = yes
 loopback-targets = yes
