@@ -7,6 +7,7 @@
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 #include "core/base/text.h"
+#include "core/mail/id.h"
 #include "core/mail/logline.h"
 #include "tui/json.h"
 #include "tui/say.h"
@@ -22,6 +23,35 @@ struct logging {
     int64_t last_id; /* of the newest line that was looked at */
 };
 
+/* Who sent the message of this line, into out: its "from=" line has the message's own id. Returns false when that is
+ * not kept any more. */
+static bool find_sender(struct logging *l, struct str line, struct buf *out)
+{
+    struct view_log_query all = {0};
+    struct view_log_page page = {0};
+    struct str from;
+    int64_t id;
+    if (!id_parse(str_sub(line, 0, str_find(line, ':')), &id))
+        return false;
+    bool is_there = view_log_forward(l->c->view, &all, id - 1, 1, 0, &page, NULL) >= 0 &&
+                    page.n > 0 && page.lines[0].id == id &&
+                    logline_field((struct str){page.lines[0].text, page.lines[0].n}, "from", &from);
+    if (is_there)
+        buf_add_str(out, from);
+    view_log_done(&page);
+    return is_there;
+}
+
+static void put_postfix(struct logging *l, const struct view_log_line *line, struct buf *out)
+{
+    struct buf clean CLEANUP(buf_done) = BUF_INIT, sender CLEANUP(buf_done) = BUF_INIT;
+    text_printable(&clean, (struct str){line->text, line->n}, true);
+    bool has_sender =
+        logline_status(buf_str(&clean)) == LOG_EXPIRED && find_sender(l, buf_str(&clean), &sender);
+    logline_postfix(out, line->wall_ms, l->c->conf.hostname, buf_str(&clean),
+                    has_sender ? buf_text(&sender) : NULL);
+}
+
 static void print_line(struct logging *l, const struct view_log_line *line)
 {
     struct buf b CLEANUP(buf_done) = BUF_INIT;
@@ -32,13 +62,13 @@ static void print_line(struct logging *l, const struct view_log_line *line)
         return;
     }
     if (l->is_postfix) {
-        logline_syslog(&b, line->wall_ms, l->c->conf.hostname, (struct str){line->text, line->n});
+        put_postfix(l, line, &b);
     } else {
         buf_printf(&b, "%s ", say_full(line->wall_ms, when));
         /* Stored lines are printable; a line of another making is made so. */
         text_printable(&b, (struct str){line->text, line->n}, true);
+        buf_add_c(&b, '\n');
     }
-    buf_add_c(&b, '\n');
     cli_flush(&b);
 }
 

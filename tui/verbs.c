@@ -39,7 +39,7 @@ const struct verb cli_verbs[] = {
      "  --since T       10:42, 2026-11-24, -15m, yesterday ...; UTC\n"
      "  -n N            lines at most, the newest (default 1000)\n"
      "  -f              follow\n"
-     "  --postfix       lines as a mail log file has them\n",
+     "  --postfix       the lines that Postfix would have written, for log tools as pflogsumm\n",
      cmd_log},
     {"check",
      "[all|dns|port25|identity|spf] [--domain D] [--ip A] [--from ADDR] [--helo NAME] "

@@ -7,7 +7,6 @@
 #include "core/mail/logline.h"
 
 #include "core/base/text.h"
-#include "core/mail/date.h"
 #include "core/mail/id.h"
 
 static const char *const status_names[] = {
@@ -81,7 +80,8 @@ static void add_seconds(struct buf *out, int64_t ms)
 static void add_relay(struct buf *out, const struct outcome *o)
 {
     buf_add_z(out, ", relay=");
-    bool is_connected = o->stage > STAGE_CONNECT && o->stage < STAGE_LOCAL && o->ip[0];
+    bool is_connected = o->stage > STAGE_CONNECT && o->stage < STAGE_LOCAL && o->ip[0] &&
+                        !o->is_suspended; /* else the connection was another message's */
     if (!is_connected) {
         buf_add_z(out, "none");
         return;
@@ -130,10 +130,10 @@ void logline_attempt(struct buf *out, int64_t message_id, const char *address, c
     buf_add_c(out, '>');
     add_orig_to(out, orcpt, address);
     add_relay(out, o);
-    if (o->conn_use > 1)
+    if (o->conn_use > 1 && !o->is_suspended)
         buf_printf(out, ", conn_use=%u", o->conn_use);
     add_delays(out, d, delay_ms);
-    if (o->tls.state != TLS_NOT_USED)
+    if (o->tls.state != TLS_NOT_USED && !o->is_suspended)
         buf_printf(out, ", tls=%s", tls_state_name(o->tls.state));
     buf_printf(out, ", dsn=%s, status=%s (", o->enhanced[0] ? o->enhanced : "4.0.0",
                log_status_name(status));
@@ -141,13 +141,47 @@ void logline_attempt(struct buf *out, int64_t message_id, const char *address, c
     buf_add_c(out, ')');
 }
 
+/* "smtp [ip]:port helo" or "local uid N" of a message's origin. */
+static void add_origin(struct buf *out, const char *origin)
+{
+    struct str s = str_of(origin);
+    if (str_starts(s, STR("local uid "))) {
+        buf_add_z(out, ", uid=");
+        add_name(out, origin + strlen("local uid "));
+        return;
+    }
+    if (!str_starts(s, STR("smtp [")))
+        return;
+    struct str where = str_sub(s, 5, s.n), address = str_split(&where, ' ');
+    bool is_name = where.n > 0 && where.p[0] != '[';
+    buf_add_z(out, ", client=");
+    add_name(out, is_name ? where.p : "unknown");
+    buf_add_str(out, address);
+}
+
+/* Between its brackets; without what could end them, or look like a field to a reader that only looks for words. */
+static void add_message_id(struct buf *out, const char *message_id)
+{
+    struct str id = str_trim(str_of(message_id));
+    if (id.n > 1 && id.p[0] == '<' && id.p[id.n - 1] == '>')
+        id = str_sub(id, 1, id.n - 1);
+    buf_add_z(out, ", message-id=<");
+    for (size_t i = 0; i < id.n; i++) {
+        unsigned char c = (unsigned char)id.p[i];
+        buf_add_c(out, c > ' ' && c < 127 && !strchr("<>\"\\", c) ? (char)c : '?');
+    }
+    buf_add_c(out, '>');
+}
+
 void logline_accepted(struct buf *out, const struct message *m, unsigned rcpts)
 {
     add_id(out, m->id);
     buf_add_z(out, "from=<");
     add_clean(out, m->reverse_path);
-    buf_printf(out, ">, size=%llu, nrcpt=%u (queue active)", (unsigned long long)m->size_bytes,
-               rcpts);
+    buf_printf(out, ">, size=%llu, nrcpt=%u", (unsigned long long)m->size_bytes, rcpts);
+    add_origin(out, m->origin);
+    add_message_id(out, m->digest.message_id);
+    buf_add_z(out, " (queue active)");
 }
 
 static void add_bracketed(struct buf *out, const char *label, const char *value)
@@ -233,24 +267,6 @@ bool logline_field(struct str line, const char *name, struct str *value)
 static bool is_reject(struct str line)
 {
     return str_starts(line, STR("NOQUEUE: reject"));
-}
-
-/* The part of Postfix that would have written the line: tools select by it. */
-static const char *line_component(struct str line)
-{
-    struct str fields = line_fields(line);
-    if (is_reject(line))
-        return "smtpd";
-    return str_starts(fields, STR("to=<")) ? "smtp" : "qmgr";
-}
-
-void logline_syslog(struct buf *out, int64_t wall_ms, const char *hostname, struct str line)
-{
-    char date[24];
-    buf_printf(out, "%s ", date_syslog(wall_ms, date));
-    add_clean(out, hostname);
-    buf_printf(out, " mxhelmd/%s: ", line_component(line));
-    buf_add_str(out, line);
 }
 
 enum log_status logline_status(struct str line)

@@ -146,6 +146,7 @@ static void say_refused(const struct outcome *o, struct buf *out)
 {
     switch (o->stage) {
     case STAGE_GREETING:
+    case STAGE_EHLO: /* Postfix, smtp_proto.c, smtp_helo: the same words for both */
         buf_add_z(out, "host ");
         add_peer(out, o);
         buf_add_z(out, " refused to talk to me: ");

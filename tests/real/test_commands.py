@@ -200,7 +200,7 @@ class Running(unittest.TestCase):
                                       r".*status=sent \(250")
         postfix = self.house.run("log", qid, "--postfix").out
         self.assertRegex(postfix, r"(?m)^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d mail\.example\.com "
-                                  r"mxhelmd/smtp: " + qid)
+                                  r"postfix/smtp\[1\]: " + qid)
 
     def test_raw_is_the_message_as_it_was_taken(self):
         qid = self.send("carl1@sent.test")

@@ -33,7 +33,7 @@ static const struct {
     {STAGE_GREETING, 554, "", "go away",
      "host mx.example.com[192.0.2.1] refused to talk to me: 554 go away", "greeting 554 5.0.0"},
     {STAGE_EHLO, 550, "5.7.1", "bad name",
-     "host mx.example.com[192.0.2.1] said: 550 5.7.1 bad name (in reply to EHLO command)",
+     "host mx.example.com[192.0.2.1] refused to talk to me: 550 5.7.1 bad name",
      "ehlo 550 5.7.1"},
     {STAGE_STARTTLS, 454, "4.7.0", "TLS not available",
      "host mx.example.com[192.0.2.1] said: 454 4.7.0 TLS not available (in reply to STARTTLS "
