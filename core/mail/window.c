@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The window of a site. 1/n per event means that n connections which all succeed grow it by one:
- * growth by one per round trip, whatever the size. A pseudo-cohort is as many failures as the window
+ * growth by one per round trip, whatever the size. As long as nothing has failed there, each success
+ * counts whole, and the window doubles in that time: a burst to a willing host is not spread over
+ * minutes, and the first refusal ends it. A pseudo-cohort is as many failures as the window
  * is wide, without a success between them.
  */
 #include "core/mail/window.h"
@@ -22,7 +24,7 @@ void window_success(struct window *w)
     w->dead_until_mono_ms = 0;
     w->failed_cohorts = 0;
     w->failed = 0;
-    w->success += 1.0 / w->size;
+    w->success += w->has_failed ? 1.0 / w->size : 1.0;
     if (w->success < WHOLE)
         return;
     w->success = 0;
@@ -47,6 +49,7 @@ bool window_failure(struct window *w, int64_t now_mono_ms, int64_t dead_for_ms)
     if (w->dead_until_mono_ms && now_mono_ms < w->dead_until_mono_ms)
         return false; /* the rest of the cohort that has just killed it */
     double share = 1.0 / w->size;
+    w->has_failed = true;
     w->failed += share;
     if (w->failed >= WHOLE) {
         die(w, now_mono_ms, dead_for_ms);

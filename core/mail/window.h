@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * How many connections a site may have: grows by 1/n with each success, shrinks by 1/n with each
- * failure, and a site is dead for a while when a whole cohort failed without one success (the
+ * How many connections a site may have: grows by one with each success until the first failure, then
+ * by 1/n, shrinks by 1/n with each failure, and a site is dead for a while when a whole cohort failed without one success (the
  * feedback of Postfix's scheduler, as arithmetic). Pure: no clock but the argument.
  */
 #ifndef MAIL_WINDOW_H
@@ -15,6 +15,7 @@ struct window {
     unsigned max;     /* configured limit */
     unsigned failed_cohorts; /* in a row, fractions in failed */
     double failed;
+    bool has_failed; /* once: from then on it grows slowly */
     int64_t dead_until_mono_ms; /* 0 = alive */
 };
 

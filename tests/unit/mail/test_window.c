@@ -18,11 +18,29 @@ static void first_size_is_within_the_limit(void **state)
     }
 }
 
-static void a_full_round_of_successes_grows_it_by_one(void **state)
+static void it_doubles_until_the_first_failure(void **state)
+{
+    (void)state;
+    struct window w;
+    window_init(&w, 5, 30);
+    for (unsigned size = 5; size < 20; size++) {
+        assert_int_equal(window_limit(&w, 0), size);
+        window_success(&w);
+    }
+    window_failure(&w, 0, MINUTE_MS);
+    for (unsigned i = 0; i < 19; i++)
+        window_success(&w);
+    assert_int_equal(window_limit(&w, 0), 20);
+    window_success(&w);
+    assert_int_equal(window_limit(&w, 0), 21);
+}
+
+static void then_a_full_round_of_successes_grows_it_by_one(void **state)
 {
     (void)state;
     struct window w;
     window_init(&w, 5, 20);
+    window_failure(&w, 0, MINUTE_MS);
     for (unsigned size = 5; size < 20; size++) {
         for (unsigned i = 0; i < size; i++) {
             assert_int_equal(window_limit(&w, 0), size);
@@ -162,7 +180,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_size_is_within_the_limit),
-        cmocka_unit_test(a_full_round_of_successes_grows_it_by_one),
+        cmocka_unit_test(it_doubles_until_the_first_failure),
+        cmocka_unit_test(then_a_full_round_of_successes_grows_it_by_one),
         cmocka_unit_test(a_cohort_of_failures_kills_it_and_one_fewer_does_not),
         cmocka_unit_test(a_success_between_starts_the_cohort_anew),
         cmocka_unit_test(failures_among_successes_shrink_it),
