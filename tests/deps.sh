@@ -32,6 +32,7 @@ nftables
 openssh-server
 openssl
 iproute2
+pflogsumm
 pkg-config
 procps
 python3
