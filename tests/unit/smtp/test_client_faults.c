@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* Every fault at every stage of a session: refusals, losses, time-outs, and what is no SMTP. */
+/*
+ * Every fault at every stage of a session: refusals, losses, time-outs, and what is no SMTP.
+ *
+ * Dovecot's catalogue (test-smtp-client-errors.c), and where its cases are: connection lost (at once,
+ * in a command), bad greeting, bad, partial, unexpected and premature reply, command timed out, end
+ * of the client in the middle: here. Early reply to the content, content that breaks off: _flow.
+ * Failed authentication: _auth. As scenarios, since it takes a resolver or a connection: host and DNS
+ * failures (ending_lookup_*, ending_no_domain), connection refused and timed out (ending_refused,
+ * ending_timeout), certificate not valid (relay_certificate_that_is_not_right).
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -192,6 +201,26 @@ static void every_fault_at_every_stage_ends_as_the_table_says(void **state)
                 strike(stage, f, every);
 }
 
+/* The driver may go at any time, whatever is under way. */
+static void a_session_may_be_freed_at_every_stage(void **state)
+{
+    (void)state;
+    for (size_t stage = 0; stage <= ARRAY_LEN(whole_session); stage++) {
+        struct step steps[ARRAY_LEN(whole_session) + 1] = {{NULL, NULL}};
+        struct play p;
+        memcpy(steps, whole_session, stage * sizeof(steps[0]));
+        struct scenario sc = {.name = "freed",
+                              .tls = TLS_LEVEL_REQUIRED,
+                              .user = "u",
+                              .password = "p",
+                              .steps = steps};
+        play_init(&p, &sc);
+        play_run(&p);
+        assert_int_equal(p.is_closed, stage == ARRAY_LEN(whole_session));
+        play_done(&p);
+    }
+}
+
 /* Two replies where one is due: the second one comes before its command. */
 static void a_premature_reply_breaks_the_session(void **state)
 {
@@ -226,6 +255,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_fault_at_every_stage_ends_as_the_table_says),
+        cmocka_unit_test(a_session_may_be_freed_at_every_stage),
         cmocka_unit_test(a_premature_reply_breaks_the_session),
     };
 

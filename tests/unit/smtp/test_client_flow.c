@@ -184,6 +184,27 @@ static void a_yes_before_the_whole_end_was_sent_is_not_believed(void **state)
     smtp_client_free(u.c);
 }
 
+/* Our own trouble with the content: what was sent must not look complete to the server, so the
+ * connection goes without another octet. */
+static void content_that_breaks_off_is_never_ended(void **state)
+{
+    (void)state;
+    for (int is_held = 0; is_held < 2; is_held++) {
+        struct upload u;
+        struct outcome o;
+        upload_start(&u);
+        smtp_client_body(u.c, STR("hello\r\n"), is_held, 0);
+        outcome_init(&o, OUTCOME_DEFERRED, STAGE_LOCAL);
+        smtp_client_abandon(u.c, &o, 0);
+        assert_int_equal(upload_next(&u), SMTP_CLIENT_DONE);
+        assert_int_equal(u.n.outcome->stage, STAGE_LOCAL);
+        assert_false(u.n.is_site_failure);
+        assert_int_equal(upload_next(&u), SMTP_CLIENT_CLOSED);
+        assert_int_equal(smtp_client_output(u.c).n, 0);
+        smtp_client_free(u.c);
+    }
+}
+
 static void each_wait_has_its_deadline(void **state)
 {
     struct upload u;
@@ -316,6 +337,7 @@ int main(void)
         cmocka_unit_test(loss_before_the_last_block_is_no_doubt),
         cmocka_unit_test(a_reply_before_the_dot_is_final_and_ends_the_session),
         cmocka_unit_test(a_yes_before_the_whole_end_was_sent_is_not_believed),
+        cmocka_unit_test(content_that_breaks_off_is_never_ended),
         cmocka_unit_test(each_wait_has_its_deadline),
         cmocka_unit_test(a_trickled_reply_does_not_move_the_deadline),
         cmocka_unit_test(an_idle_close_is_free_once_the_connection_was_used),
