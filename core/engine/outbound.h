@@ -50,6 +50,7 @@ struct outbound {
     struct outcome last; /* the last host's failure */
     bool has_last;
     int64_t connect_mono_ms;
+    int64_t talk_mono_ms; /* since when it has been up */
     struct io_timer *timer;
 };
 

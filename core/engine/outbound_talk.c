@@ -11,8 +11,10 @@
 
 /* A connection without work is kept that long: the next message of a burst saves three round trips. */
 #define IDLE_MS (5 * SECOND_MS)
-/* Transactions on one connection: some receivers count. */
+/* Transactions on one connection, and for how long it takes new ones: some receivers count, and what
+ * the host's name stands for may have changed meanwhile (engine.md 2.2: Postfix has 300 s). */
 #define USES_MAX 250u
+#define LIFE_MS  (5 * MINUTE_MS)
 /* How much may wait in the connection before more is taken from the machine. */
 #define UNSENT_MAX (64u * 1024)
 
@@ -61,6 +63,15 @@ static void begin(struct outbound *o, struct delivery *d)
     smtp_client_begin(o->client, &d->txn, now);
 }
 
+/* May more mail be given to this connection? What was configured when it was made may not hold any
+ * more. */
+static bool is_fresh_enough(const struct outbound *o)
+{
+    struct engine *e = outbound_engine(o);
+    return o->conf == e->conf && smtp_client_uses(o->client) + (o->first ? 1 : 0) < USES_MAX &&
+           io_mono_ms(e->io) - o->talk_mono_ms < LIFE_MS;
+}
+
 /* More mail for this connection, if it may take some. */
 static void board(struct outbound *o)
 {
@@ -70,10 +81,7 @@ static void board(struct outbound *o)
         begin(o, o->first); /* it waited for this connection */
         return;
     }
-    if (smtp_client_uses(o->client) + (o->first ? 1 : 0) >= USES_MAX)
-        return;
-    /* What was configured when this connection was made may not hold any more. */
-    if (o->conf != outbound_engine(o)->conf)
+    if (!is_fresh_enough(o))
         return;
     struct delivery *d = schedule_take(o->site, o->tls);
     if (!d)
@@ -383,8 +391,7 @@ static void settle_phase(struct outbound *o)
     struct engine *e = outbound_engine(o);
     if (o->phase == OUTBOUND_TALK && !o->first && smtp_client_may_begin(o->client)) {
         o->phase = OUTBOUND_IDLE;
-        if (smtp_client_uses(o->client) >= USES_MAX || e->state != ENGINE_RUNNING ||
-            o->conf != e->conf) {
+        if (!is_fresh_enough(o) || e->state != ENGINE_RUNNING) {
             outbound_retire(o);
             return;
         }
@@ -446,6 +453,7 @@ void outbound_talk(struct outbound *o)
         make_nonce(c.nonce);
     int64_t now = io_mono_ms(e->io);
     o->phase = OUTBOUND_TALK;
+    o->talk_mono_ms = now;
     o->sessions++;
     o->client = smtp_client_new(&c, now);
     smtp_client_set_trace(o->client, trace_wire, o);
