@@ -66,7 +66,8 @@ bool upload_mail(void *arg, const struct smtp_envelope *env, struct smtp_answer 
     str_copy(str_of(from), m->reverse_path, sizeof m->reverse_path);
     from_policy_envelope(e->conf, m);
     str_copy(str_of(env->envid), m->envid, sizeof m->envid);
-    if (env->is_smtputf8)
+    u->is_smtputf8 = env->is_smtputf8;
+    if (!text_is_ascii(str_of(m->reverse_path)))
         m->flags |= MSG_UTF8;
     if (s->is_local)
         snprintf(m->origin, sizeof m->origin, "local uid %u", s->peer.uid);
@@ -108,8 +109,6 @@ bool upload_rcpt(void *arg, const struct smtp_envelope *env, const struct smtp_s
         str_copy(STR("postmaster"), addr.local, sizeof addr.local);
     }
     addr_text_ascii(&addr, rc->address);
-    if (addr.is_utf8)
-        u->message.flags |= MSG_UTF8;
     str_copy(str_of(addr.ascii), rc->domain, sizeof rc->domain);
     str_copy(str_of(r->orcpt), rc->orcpt, sizeof rc->orcpt);
     rc->notify = r->notify;
@@ -232,7 +231,7 @@ static void repair_header(struct session *s)
         .hostname = e->conf->hostname,
         .helo = s->helo,
         .client_ip = s->is_local ? "" : s->client,
-        .with = u->message.flags & MSG_UTF8 ? "UTF8SMTP" : "ESMTP",
+        .with = u->is_smtputf8 ? "UTF8SMTP" : "ESMTP",
         .queue_id = id_text(u->message.id, id),
         .for_address = u->rcpts_n == 1 ? u->rcpts[0].address : "",
         .from_default = u->message.reverse_path[0] ? u->message.reverse_path : e->conf->sender,
@@ -248,6 +247,8 @@ static void repair_header(struct session *s)
         refuse(u, 554, enhanced, why);
         return;
     }
+    if (u->is_smtputf8 && !text_is_ascii(buf_str(&out)))
+        u->message.flags |= MSG_UTF8;
     header_digest(buf_str(&out), &u->message.digest);
     store_bytes(s, buf_str(&out));
     store_bytes(s, str_sub(buf_str(&u->head), body_at, u->head.n));

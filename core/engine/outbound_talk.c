@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "core/base/alloc.h"
+#include "core/base/text.h"
 #include "core/engine/outbound_private.h"
 #include "core/engine/record.h"
 #include "core/engine/relay.h"
@@ -26,20 +27,24 @@ static void fill_txn(struct delivery *d)
 {
     free(d->rcpts);
     d->rcpts = xcalloc(d->n, sizeof *d->rcpts);
+    const struct parcel *p = d->parcel;
+    unsigned flags = p->flags;
     size_t n = 0;
     list_for_each(l, &d->tasks) {
         struct task *t = list_entry(l, struct task, link);
         t->is_postponed = false;
-        if (!t->outcome)
-            d->rcpts[n++] = (struct smtp_rcpt){
-                .address = t->address, .orcpt = t->orcpt, .notify = t->notify, .user = t};
+        if (t->outcome)
+            continue;
+        d->rcpts[n++] = (struct smtp_rcpt){
+            .address = t->address, .orcpt = t->orcpt, .notify = t->notify, .user = t};
+        if (!text_is_ascii(str_of(t->address)))
+            flags |= MSG_UTF8;
     }
-    const struct parcel *p = d->parcel;
     d->txn = (struct smtp_txn){
         .reverse_path = p->reverse_path,
         .envid = p->envid,
         .ret = p->ret,
-        .flags = p->flags,
+        .flags = flags,
         .size_bytes = p->size_bytes,
         .rcpts = d->rcpts,
         .rcpts_n = n,

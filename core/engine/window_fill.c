@@ -2,6 +2,7 @@
 #include "core/engine/window_fill.h"
 
 #include "core/base/alloc.h"
+#include "core/base/text.h"
 #include "core/engine/submit.h"
 
 #define FETCH_ROWS 500u
@@ -44,19 +45,33 @@ static struct parcel *parcel_get(struct schedule *s, const struct queue_due *row
 
 /* --- tasks and deliveries --- */
 
-/* A delivery of the same message that still waits at this domain: recipients of one message come one after the other,
- * so only the last one can be it. */
-static struct delivery *open_delivery(const struct domain *dom, const struct parcel *p, const char *via)
+/* Only recipients whose addresses need SMTPUTF8 may fail where it is not offered (RFC 6531 3.2). */
+static bool is_alike(const struct delivery *d, const struct task *t)
+{
+    const struct task *other = list_entry(d->tasks.next, struct task, link);
+    return text_is_ascii(str_of(other->address)) == text_is_ascii(str_of(t->address));
+}
+
+/* What comes back to be sent again is claimed, and a newcomer in it would not be. */
+static bool is_open(const struct delivery *d, const struct task *t, const char *via)
+{
+    return d->n < DELIVERY_RCPTS_MAX && !d->is_claimed && strcmp(d->via, via) == 0 &&
+           is_alike(d, t);
+}
+
+/* A delivery of the same message that still waits at this domain: recipients of one message come one
+ * after the other, so only one of the last two can be it. */
+static struct delivery *open_delivery(const struct domain *dom, const struct parcel *p,
+                                      const struct task *t, const char *via)
 {
     const struct list *heads[] = {&dom->waiting, dom->site ? &dom->site->ready : NULL};
     for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
-        if (!heads[i] || list_empty(heads[i]))
-            continue;
-        struct delivery *d = list_entry(heads[i]->prev, struct delivery, link);
-        /* What comes back to be sent again is claimed, and its newcomer would not be. */
-        if (d->parcel == p && d->domain == dom && d->n < DELIVERY_RCPTS_MAX && !d->is_claimed &&
-            strcmp(d->via, via) == 0)
-            return d;
+        struct list *l = heads[i] ? heads[i]->prev : NULL;
+        for (unsigned back = 0; back < 2 && l != heads[i]; back++, l = l->prev) {
+            struct delivery *d = list_entry(l, struct delivery, link);
+            if (d->parcel == p && d->domain == dom && is_open(d, t, via))
+                return d;
+        }
     }
     return NULL;
 }
@@ -76,7 +91,7 @@ static void add_task(struct schedule *s, struct parcel *p, const struct recipien
     t->orcpt = xstrdup(r->orcpt);
     idmap_put(&s->tasks, t->rcpt_id, t);
 
-    struct delivery *d = open_delivery(dom, p, via);
+    struct delivery *d = open_delivery(dom, p, t, via);
     bool is_new = !d;
     if (is_new) {
         d = xnew(struct delivery);

@@ -45,7 +45,7 @@ const char *msg_class_name(enum msg_class c);
 
 /* Flags, stored. */
 #define MSG_8BIT       1u /* the body or header holds octets over 127 */
-#define MSG_UTF8       2u /* the header or an address needs SMTPUTF8 */
+#define MSG_UTF8       2u /* the header or the reverse-path needs SMTPUTF8; recipients tell themselves */
 #define MSG_REQUIRETLS 4u
 
 enum dsn_ret { DSN_RET_NONE, DSN_RET_FULL, DSN_RET_HDRS };
