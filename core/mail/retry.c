@@ -55,7 +55,7 @@ static int64_t regular_interval(const struct retry_policy *p, unsigned tries)
 {
     int64_t wait = p->first_ms;
     for (unsigned i = 1; i < tries && wait < p->max_ms; i++) {
-        int64_t grown = wait / 100 * p->growth_percent;
+        int64_t grown = wait / 100 * p->growth_percent + wait % 100 * p->growth_percent / 100;
         if (grown <= wait)
             break; /* growth of 100 % or a tiny first_ms: a constant interval */
         wait = grown;
@@ -103,4 +103,66 @@ int64_t retry_next(const struct retry_policy *p, bool is_report, unsigned tries,
     if (__builtin_add_overflow(now_wall_ms, interval(p, tries, o, rng), &next) || next > deadline)
         return deadline;
     return next;
+}
+
+/*
+ * --- the whole schedule, for people to read ---
+ *
+ * It asks retry_next for each try, so that what is shown is what is done; once the wait grows no more, the rest is a
+ * division.
+ */
+
+static void note_wait(struct retry_schedule *s, int64_t wait_ms, int64_t now_ms)
+{
+    if (wait_ms > s->longest_ms)
+        s->longest_ms = wait_ms;
+    if (s->shortest_ms == 0 || wait_ms < s->shortest_ms)
+        s->shortest_ms = wait_ms;
+    if (wait_ms < RETRY_RFC_INTERVAL_MS)
+        s->often_until_ms = now_ms;
+}
+
+static void note_try(struct retry_schedule *s, int64_t wait_ms, int64_t now_ms)
+{
+    if (s->rows_n < RETRY_SCHEDULE_ROWS)
+        s->rows[s->rows_n++] = (struct retry_try){wait_ms, now_ms};
+    s->tries++;
+    s->in_first_hour += now_ms <= HOUR_MS;
+}
+
+/* The tries behind now_ms when all waits are alike. */
+static void add_rest(struct retry_schedule *s, int64_t wait_ms, int64_t now_ms, int64_t lifetime_ms)
+{
+    int64_t left_ms = lifetime_ms - now_ms;
+    s->tries += (uint64_t)(left_ms / wait_ms) + (left_ms % wait_ms > 0);
+    if (wait_ms < RETRY_RFC_INTERVAL_MS)
+        s->often_until_ms = lifetime_ms;
+}
+
+void retry_schedule(const struct retry_policy *p, bool is_report, struct retry_schedule *out)
+{
+    int64_t lifetime_ms = retry_deadline(p, is_report, 0), now_ms = 0, last_wait_ms = 0;
+    struct retry_schedule *s = out;
+    *s = (struct retry_schedule){0};
+    note_try(s, 0, 0);
+    for (unsigned tries = 1;; tries++) {
+        int64_t next_ms = retry_next(p, is_report, tries, 0, now_ms, NULL, NULL);
+        if (next_ms == RETRY_GIVE_UP)
+            break;
+        int64_t wait_ms = next_ms - now_ms;
+        bool is_constant = wait_ms == last_wait_ms;
+        if (is_constant && s->growing_n == 0)
+            s->growing_n = tries < s->rows_n ? tries : s->rows_n;
+        if (is_constant && now_ms > HOUR_MS && s->rows_n == RETRY_SCHEDULE_ROWS) {
+            add_rest(s, wait_ms, now_ms, lifetime_ms);
+            break;
+        }
+        if (next_ms < lifetime_ms || last_wait_ms == 0)
+            note_wait(s, wait_ms, next_ms);
+        note_try(s, wait_ms, next_ms);
+        last_wait_ms = wait_ms;
+        now_ms = next_ms;
+    }
+    if (s->growing_n == 0)
+        s->growing_n = s->rows_n;
 }

@@ -193,6 +193,85 @@ static void times_at_the_end_of_the_range_do_not_overflow(void **state)
     assert_true(retry_next(p, false, UINT32_MAX, T0, T0, NULL, NULL) == T0 + p->max_ms);
 }
 
+/* Two tries in the first hour and more, and from then on never more often than every 30 minutes (RFC 5321 4.5.4.1). */
+static void schedule_of_the_profiles_is_what_retry_next_does(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *profile;
+        bool is_report;
+        unsigned tries, in_first_hour;
+        size_t growing;
+        int64_t longest_ms, often_until_ms;
+    } rows[] = {
+        {"normal", false, 48, 5, 11, 3 * HOUR_MS, 3956 * SECOND_MS + 250},
+        {"normal", true, 16, 5, 11, 3 * HOUR_MS, 3956 * SECOND_MS + 250},
+        {"short", false, 54, 5, 9, HOUR_MS, 3956 * SECOND_MS + 250},
+        {"short", true, 18, 5, 9, HOUR_MS, 3956 * SECOND_MS + 250},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct retry_policy *p = retry_profile(str_of(rows[i].profile));
+        struct retry_schedule s;
+        int64_t now = T0;
+        unsigned tries = 1;
+        retry_schedule(p, rows[i].is_report, &s);
+        for (int64_t next;
+             (next = retry_next(p, rows[i].is_report, tries, T0, now, NULL, NULL)) != RETRY_GIVE_UP;
+             tries++) {
+            if (tries < s.rows_n) {
+                row_int(rows[i].profile, s.rows[tries].wait_ms, next - now);
+                row_int(rows[i].profile, s.rows[tries].since_arrival_ms, next - T0);
+            }
+            now = next;
+        }
+        row_int(rows[i].profile, s.tries, tries);
+        row_int(rows[i].profile, s.tries, rows[i].tries);
+        row_int(rows[i].profile, s.in_first_hour, rows[i].in_first_hour);
+        row_int(rows[i].profile, s.growing_n, rows[i].growing);
+        row_int(rows[i].profile, s.longest_ms, rows[i].longest_ms);
+        row_int(rows[i].profile, s.shortest_ms, 5 * MINUTE_MS);
+        row_int(rows[i].profile, s.often_until_ms, rows[i].often_until_ms);
+        assert_true(s.rows[0].wait_ms == 0 && s.rows[0].since_arrival_ms == 0);
+    }
+}
+
+static void schedule_of_odd_policies(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int64_t first_ms, max_ms, lifetime_ms;
+        unsigned growth, in_first_hour;
+        uint64_t tries;
+        size_t rows, growing;
+        int64_t often_until_ms;
+    } rows[] = {
+        {"every second for 60 days", SECOND_MS, SECOND_MS, 60 * DAY_MS, 100, 3601, 5184001, 32, 2,
+         60 * DAY_MS},
+        {"over before the second wait", 10 * SECOND_MS, MINUTE_MS, 5 * SECOND_MS, 150, 2, 2, 2, 2,
+         5 * SECOND_MS},
+        {"one hour steps, the last one short", HOUR_MS, HOUR_MS, 90 * MINUTE_MS, 150, 2, 3, 3, 3,
+         0},
+        {"grows very slowly", SECOND_MS, 7 * DAY_MS, 60 * DAY_MS, 101, 368, 1098, 32, 32,
+         181186336},
+        {"an odd end behind many equal waits", HOUR_MS, HOUR_MS, 100 * HOUR_MS + 1, 150, 2, 102, 32,
+         2, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct retry_policy p = {.first_ms = rows[i].first_ms,
+                                       .max_ms = rows[i].max_ms,
+                                       .growth_percent = rows[i].growth,
+                                       .lifetime_ms = rows[i].lifetime_ms};
+        struct retry_schedule s;
+        retry_schedule(&p, false, &s);
+        row_int(rows[i].name, s.rows_n, rows[i].rows);
+        row_int(rows[i].name, s.growing_n, rows[i].growing);
+        row_int(rows[i].name, s.tries, rows[i].tries);
+        row_int(rows[i].name, s.in_first_hour, rows[i].in_first_hour);
+        row_int(rows[i].name, s.often_until_ms, rows[i].often_until_ms);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +285,8 @@ int main(void)
         cmocka_unit_test(unconfirmed_waits_half_an_hour),
         cmocka_unit_test(last_try_is_at_the_deadline_then_it_is_over),
         cmocka_unit_test(times_at_the_end_of_the_range_do_not_overflow),
+        cmocka_unit_test(schedule_of_the_profiles_is_what_retry_next_does),
+        cmocka_unit_test(schedule_of_odd_policies),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
