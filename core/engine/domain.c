@@ -124,7 +124,7 @@ static struct site *site_get(struct schedule *s, const char *name, const char *d
         str_copy(str_of(name), site->name, sizeof site->name);
         site->schedule = s;
         list_init(&site->turn);
-        list_init(&site->ready);
+        ready_init(&site->ready);
         list_init(&site->idle);
         unsigned max = connections_max(s->engine->conf, domain, name);
         window_init(&site->window, max < 5 ? max : 5, max);
@@ -138,6 +138,7 @@ void site_free(struct site *site)
 {
     map_remove(&site->schedule->sites, str_of(site->name));
     list_remove(&site->turn);
+    ready_done(&site->ready);
     free(site->dead_why);
     free(site);
 }
@@ -268,13 +269,13 @@ static void sweep_sites(struct schedule *s, int64_t before)
     list_init(&gone);
     while (map_next(&s->sites, &at, &key, &value)) {
         struct site *site = value;
-        if (site->domains == 0 && site->outbounds == 0 && list_empty(&site->ready) &&
+        if (site->domains == 0 && site->outbounds == 0 && ready_is_empty(&site->ready) &&
             site->used_mono_ms < before)
-            list_push_back(&gone, &site->ready);
+            list_push_back(&gone, &site->turn);
     }
     struct list *l;
     while ((l = list_pop_front(&gone)))
-        site_free(list_entry(l, struct site, ready));
+        site_free(list_entry(l, struct site, turn));
 }
 
 void schedule_sweep(struct schedule *s)

@@ -105,27 +105,39 @@ void schedule_place(struct schedule *s, struct delivery *d)
     }
     struct site *site = dom->site;
     site->used_mono_ms = io_mono_ms(s->engine->io);
-    list_push_back(&site->ready, &d->link);
+    ready_push(&site->ready, d);
     into_turn(site);
     schedule_pump(s);
 }
 
+struct wanted {
+    const struct schedule *schedule;
+    enum tls_level level;
+};
+
+/* A connection may serve another domain only when its level satisfies that domain too. */
+static bool is_suited(void *arg, const struct delivery *d)
+{
+    const struct wanted *w = arg;
+    return !d->needs_own_connection && schedule_tls_level(w->schedule, d) == w->level;
+}
+
+static void take(struct site *site, struct delivery *d)
+{
+    ready_take(&site->ready, d);
+    if (ready_is_empty(&site->ready))
+        list_remove(&site->turn);
+}
+
 struct delivery *schedule_take(struct site *site, enum tls_level level)
 {
-    struct schedule *s = site->schedule;
-    if (!engine_delivers(s->engine))
+    struct wanted w = {site->schedule, level};
+    if (!engine_delivers(site->schedule->engine))
         return NULL;
-    list_for_each(l, &site->ready) {
-        struct delivery *d = list_entry(l, struct delivery, link);
-        /* A connection may serve another domain only when its level satisfies that domain too. */
-        if (!d->needs_own_connection && schedule_tls_level(s, d) == level) {
-            list_remove(&d->link);
-            if (list_empty(&site->ready))
-                list_remove(&site->turn);
-            return d;
-        }
-    }
-    return NULL;
+    struct delivery *d = ready_next(&site->ready, is_suited, &w);
+    if (d)
+        take(site, d);
+    return d;
 }
 
 /* --- dispatch --- */
@@ -135,11 +147,11 @@ static void defer_ready(struct site *site, const struct outcome *why)
 {
     struct engine *e = site->schedule->engine;
     struct outcome o = *why;
-    struct list *l;
+    struct delivery *d;
     o.is_suspended = true;
     list_remove(&site->turn);
-    while ((l = list_pop_front(&site->ready))) {
-        struct delivery *d = list_entry(l, struct delivery, link);
+    while ((d = ready_next(&site->ready, NULL, NULL))) {
+        ready_take(&site->ready, d);
         if (!relay_takes_over(e, d, &o))
             record_outcome(e, d, &o);
     }
@@ -151,7 +163,7 @@ static const struct outcome *site_trouble(struct site *site)
     struct engine *e = site->schedule->engine;
     if (site->dead_why && window_limit(&site->window, io_mono_ms(e->io)) == 0)
         return site->dead_why;
-    return relay_trouble(e, list_entry(site->ready.next, struct delivery, link)->domain->relay);
+    return relay_trouble(e, ready_next(&site->ready, NULL, NULL)->domain->relay);
 }
 
 void schedule_site_failed(struct site *site, const struct outcome *o)
@@ -199,7 +211,7 @@ enum started { STARTED, NO_SITE_ROOM, NO_ROOM };
 static enum started start_one(struct site *site)
 {
     struct schedule *s = site->schedule;
-    struct delivery *d = list_entry(site->ready.next, struct delivery, link);
+    struct delivery *d = ready_next(&site->ready, NULL, NULL);
     enum tls_level level = schedule_tls_level(s, d);
     struct outbound *idle = d->needs_own_connection ? NULL : idle_with(site, level);
     if (!idle) {
@@ -218,9 +230,7 @@ static enum started start_one(struct site *site)
         if (!relay_prepare(s->engine, d->domain->relay))
             return NO_SITE_ROOM;
     }
-    list_remove(&d->link);
-    if (list_empty(&site->ready))
-        list_remove(&site->turn);
+    take(site, d);
     if (record_expired(s->engine, d))
         return STARTED;
     if (idle)
@@ -238,7 +248,7 @@ static void dispatch(struct schedule *s)
     list_init(&blocked);
     while (engine_delivers(s->engine) && !list_empty(&s->turn)) {
         struct site *site = list_entry(s->turn.next, struct site, turn);
-        if (list_empty(&site->ready)) {
+        if (ready_is_empty(&site->ready)) {
             list_remove(&site->turn); /* an operator took away what waited there */
             continue;
         }
@@ -307,6 +317,7 @@ struct schedule *schedule_new(struct engine *e)
     map_init(&s->domains, rng_u64(&e->rng));
     map_init(&s->sites, rng_u64(&e->rng));
     map_init(&s->hosts, rng_u64(&e->rng));
+    map_init(&s->senders, rng_u64(&e->rng));
     memory_init(&s->memory, rng_u64(&e->rng));
     list_init(&s->turn);
     list_init(&s->outbounds);
@@ -362,7 +373,10 @@ void schedule_unclaim_waiting(struct schedule *s)
     while (map_next(&s->domains, &at, &key, &value))
         unclaim_list(s, &((struct domain *)value)->waiting);
     for (at = 0; map_next(&s->sites, &at, &key, &value);) {
-        unclaim_list(s, &((struct site *)value)->ready);
+        struct list ready;
+        list_init(&ready);
+        ready_drain(&((struct site *)value)->ready, &ready);
+        unclaim_list(s, &ready);
         list_remove(&((struct site *)value)->turn);
     }
 }
@@ -385,7 +399,7 @@ void schedule_reload(struct schedule *s)
     }
     for (at = 0; map_next(&s->sites, &at, &key, &value);) {
         struct site *site = value;
-        move_list(&site->ready, &all);
+        ready_drain(&site->ready, &all);
         list_remove(&site->turn);
     }
     /* Those that idle were made by the old configuration. */
@@ -409,14 +423,19 @@ void schedule_free(struct schedule *s)
     void *value;
     while (map_next(&s->domains, &at, &key, &value))
         free_waiting(s, &((struct domain *)value)->waiting);
-    for (at = 0; map_next(&s->sites, &at, &key, &value);)
-        free_waiting(s, &((struct site *)value)->ready);
+    for (at = 0; map_next(&s->sites, &at, &key, &value);) {
+        struct list ready;
+        list_init(&ready);
+        ready_drain(&((struct site *)value)->ready, &ready);
+        free_waiting(s, &ready);
+    }
     for (at = 0; map_next(&s->domains, &at, &key, &value); at = 0)
         domain_free(value);
     for (at = 0; map_next(&s->sites, &at, &key, &value); at = 0)
         site_free(value);
     map_done(&s->domains);
     hosts_free(s);
+    map_done(&s->senders); /* the last of them went with the last parcel */
     map_done(&s->sites);
     memory_done(&s->memory);
     idmap_done(&s->tasks);

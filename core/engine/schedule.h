@@ -4,7 +4,7 @@
  *
  * The store knows everything that is due; the schedule keeps a bounded window of it (WINDOW_MAX
  * recipients), sorted into domains (which are resolved) and sites (sets of servers, which have
- * connections). Sites take turns. Nothing here decides what an outcome means: see record.h.
+ * connections). Sites take turns, and senders within a site (ready.h). Nothing here decides what an outcome means: see record.h.
  *
  *   store ──fetch──► domain.waiting ──resolved──► site.ready ──turn──► outbound ──► record
  *
@@ -15,6 +15,7 @@
 
 #include "core/engine/engine_private.h"
 #include "core/engine/memory.h"
+#include "core/engine/ready.h"
 #include "core/mail/window.h"
 #include "store/queue.h"
 
@@ -42,7 +43,7 @@ struct site {
     struct list turn; /* in schedule.turn while it has ready work */
     char name[ADDR_DOMAIN_MAX + 1];
     struct window window;
-    struct list ready; /* deliveries */
+    struct ready ready;
     struct list idle;  /* outbounds without work */
     unsigned outbounds;
     unsigned domains;  /* that point here: pinned while > 0 */
@@ -56,6 +57,8 @@ struct schedule {
     struct idmap tasks;    /* recipient id → task: what is in the window */
     struct idmap parcels;  /* message id → parcel */
     struct map domains, sites;
+    struct map senders;    /* of what is in the window, by key */
+    int64_t sender_last_id;
     struct map hosts;      /* "host NAME:PORT" → relay_conf, own: what operators have rerouted to */
     struct memory memory;  /* of hosts and families */
     struct list turn;      /* sites with ready work, in the order of their turns */

@@ -6,8 +6,46 @@
 #include "core/engine/submit.h"
 
 #define FETCH_ROWS 500u
+/* Above WINDOW_MAX, for senders that have no more than a few messages there. */
+#define WINDOW_RESERVE 2000u
+#define SENDER_FEW     20u
 /* Fetch again once so many places are free: not one by one. */
 #define FETCH_ROOM (WINDOW_MAX / 4)
+
+/* --- senders --- */
+
+/* "list+detail@example.com" is list@example.com's. */
+static void sender_key(const char *reverse_path, char out[ADDR_TEXT_MAX])
+{
+    const char *at = strrchr(reverse_path, '@');
+    struct str local = {reverse_path, at ? (size_t)(at - reverse_path) : strlen(reverse_path)};
+    snprintf(out, ADDR_TEXT_MAX, "%.*s%s", (int)str_find(local, '+'), local.p, at ? at : "");
+}
+
+static struct sender *sender_get(struct schedule *s, const char *reverse_path)
+{
+    char key[ADDR_TEXT_MAX];
+    sender_key(reverse_path, key);
+    struct sender *from = map_get(&s->senders, str_of(key));
+    if (!from) {
+        from = xnew(struct sender);
+        from->id = ++s->sender_last_id;
+        from->key = xstrdup(key);
+        map_put(&s->senders, str_of(key), from);
+    }
+    from->parcels++;
+    return from;
+}
+
+static void sender_unref(struct schedule *s, struct sender *from)
+{
+    if (--from->parcels > 0)
+        return;
+    if (s)
+        map_remove(&s->senders, str_of(from->key));
+    free(from->key);
+    free(from);
+}
 
 /* --- parcels --- */
 
@@ -19,10 +57,23 @@ void parcel_unref(struct schedule *s, struct parcel *p)
         idmap_remove(&s->parcels, p->message_id);
     if (s && p->has_body)
         s->body_bytes -= p->body.n;
+    sender_unref(s, p->sender);
     buf_done(&p->body);
     free(p->reverse_path);
     free(p->envid);
     free(p);
+}
+
+static struct parcel *parcel_new(struct schedule *s, int64_t message_id, const char *reverse_path,
+                                 const char *envid)
+{
+    struct parcel *p = xnew(struct parcel);
+    p->message_id = message_id;
+    p->reverse_path = xstrdup(reverse_path);
+    p->envid = xstrdup(envid);
+    p->sender = sender_get(s, reverse_path);
+    idmap_put(&s->parcels, message_id, p);
+    return p;
 }
 
 static struct parcel *parcel_get(struct schedule *s, const struct queue_due *row)
@@ -30,16 +81,12 @@ static struct parcel *parcel_get(struct schedule *s, const struct queue_due *row
     struct parcel *p = idmap_get(&s->parcels, row->rcpt.message_id);
     if (p)
         return p;
-    p = xnew(struct parcel);
-    p->message_id = row->rcpt.message_id;
+    p = parcel_new(s, row->rcpt.message_id, row->reverse_path, row->envid);
     p->arrival_wall_ms = row->arrival_wall_ms;
     p->size_bytes = row->size_bytes;
     p->class = row->class;
     p->flags = row->flags;
     p->ret = row->ret;
-    p->reverse_path = xstrdup(row->reverse_path);
-    p->envid = xstrdup(row->envid);
-    idmap_put(&s->parcels, p->message_id, p);
     return p;
 }
 
@@ -64,7 +111,8 @@ static bool is_open(const struct delivery *d, const struct task *t, const char *
 static struct delivery *open_delivery(const struct domain *dom, const struct parcel *p,
                                       const struct task *t, const char *via)
 {
-    const struct list *heads[] = {&dom->waiting, dom->site ? &dom->site->ready : NULL};
+    const struct list *heads[] = {&dom->waiting,
+                                  dom->site ? ready_lane(&dom->site->ready, p->sender) : NULL};
     for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
         struct list *l = heads[i] ? heads[i]->prev : NULL;
         for (unsigned back = 0; back < 2 && l != heads[i]; back++, l = l->prev) {
@@ -111,9 +159,15 @@ static void add_task(struct schedule *s, struct parcel *p, const struct recipien
         schedule_place(s, d);
 }
 
-static bool has_room(const struct schedule *s, size_t n)
+/* Who has little in the window always gets in: a burst that fills it must not lock the others out. */
+static bool has_room(const struct schedule *s, const char *reverse_path, size_t n)
 {
-    return s->tasks.n + n <= WINDOW_MAX;
+    char key[ADDR_TEXT_MAX];
+    if (s->tasks.n + n <= WINDOW_MAX)
+        return true;
+    sender_key(reverse_path, key);
+    const struct sender *from = map_get(&s->senders, str_of(key));
+    return s->tasks.n + n <= WINDOW_MAX + WINDOW_RESERVE && (!from || from->parcels < SENDER_FEW);
 }
 
 void schedule_fresh(struct schedule *s, const struct message *m, const struct recipient *r,
@@ -122,21 +176,18 @@ void schedule_fresh(struct schedule *s, const struct message *m, const struct re
     /* A fetch that was asked for earlier, but read after this message's commit, has brought (some
      * of) it already: answers come in the order of submission. The rest is fetched. */
     bool is_here = idmap_get(&s->parcels, m->id) != NULL;
-    if (!engine_delivers(s->engine) || !has_room(s, n) || is_here) {
+    if (!engine_delivers(s->engine) || !has_room(s, m->reverse_path, n) || is_here) {
         buf_done(body);
         s->is_rescan_wanted = true;
         window_fill(s);
         return;
     }
-    struct parcel *p = xnew(struct parcel);
-    p->message_id = m->id;
+    struct parcel *p = parcel_new(s, m->id, m->reverse_path, m->envid);
     p->arrival_wall_ms = m->arrival_wall_ms;
     p->size_bytes = m->size_bytes;
     p->class = m->class;
     p->flags = m->flags;
     p->ret = m->ret;
-    p->reverse_path = xstrdup(m->reverse_path);
-    p->envid = xstrdup(m->envid);
     if (body->p && body->n == m->size_bytes && body->n <= BODY_CACHE_ONE_BYTES &&
         s->body_bytes + body->n <= BODY_CACHE_BYTES) {
         p->body = *body;
@@ -145,7 +196,6 @@ void schedule_fresh(struct schedule *s, const struct message *m, const struct re
         s->body_bytes += p->body.n;
     }
     buf_done(body);
-    idmap_put(&s->parcels, p->message_id, p);
     p->refs = 1; /* ours, until every recipient has its delivery */
     for (size_t i = 0; i < n; i++)
         add_task(s, p, &r[i], "", false);
@@ -175,8 +225,8 @@ static void fetch_row(void *arg, const struct queue_due *row)
 static int fetch_run(struct store_job *base, struct store *st, struct err *err)
 {
     struct fetch *f = container_of(base, struct fetch, job.base);
-    int n = queue_due(st, f->now_wall_ms, &f->after_next, &f->after_id, FETCH_ROWS, fetch_row, f,
-                      err);
+    int n =
+        queue_due(st, f->now_wall_ms, &f->after_next, &f->after_id, FETCH_ROWS, fetch_row, f, err);
     if (n < 0)
         return n;
     f->next_due_wall_ms = f->now_wall_ms;

@@ -24,6 +24,13 @@
 struct domain;
 struct outbound;
 
+/* Whose mail it is, as far as turns go: the reverse-path without its "+detail". */
+struct sender {
+    int64_t id;       /* never used again */
+    unsigned parcels; /* in the window: pinned while > 0 */
+    char *key;        /* own */
+};
+
 struct parcel {
     int64_t message_id;
     int64_t arrival_wall_ms;
@@ -32,6 +39,7 @@ struct parcel {
     unsigned flags;
     enum dsn_ret ret;
     char *reverse_path; /* own */
+    struct sender *sender; /* borrowed: pinned by sender.parcels */
     char *envid;        /* own */
     struct buf body;    /* whole content when has_body */
     bool has_body;
@@ -55,7 +63,7 @@ struct task {
 };
 
 struct delivery {
-    struct list link; /* in domain.waiting, site.ready, or none while aboard an outbound */
+    struct list link; /* in domain.waiting, a lane of site.ready, or none while aboard an outbound */
     struct parcel *parcel; /* a reference */
     struct domain *domain; /* borrowed: pinned by domain.deliveries */
     char *via; /* own: of all its recipients, the reroute (mail/way.h); "" = none */
