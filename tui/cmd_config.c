@@ -4,6 +4,7 @@
 
 #include "core/base/text.h"
 #include "tui/json.h"
+#include "tui/retry_table.h"
 
 static bool is_in_section(const char *key, const char *section)
 {
@@ -35,6 +36,16 @@ static void put_value(const struct cli *c, const struct conf_value *v, struct bu
     buf_add_c(b, '\n');
 }
 
+static void show_schedule(const struct cli *c, struct buf *b, bool is_json)
+{
+    struct retry_column columns[RETRY_COLUMNS_MAX];
+    size_t n = retry_columns(&c->conf.retry, columns);
+    if (!is_json)
+        retry_table_put(b, columns, n);
+    for (size_t i = 0; is_json && i < n; i++)
+        json_print(json_of_retry(&columns[i]));
+}
+
 static int show(struct cli *c, const char *section, bool is_json)
 {
     struct buf b CLEANUP(buf_done) = BUF_INIT;
@@ -54,6 +65,8 @@ static int show(struct cli *c, const char *section, bool is_json)
     }
     if (section && !shown)
         return cli_usage(c, "there is no section or key %s", section);
+    if (section && strcmp(section, "retry") == 0)
+        show_schedule(c, &b, is_json);
     cli_flush(&b);
     return EXIT_DONE;
 }

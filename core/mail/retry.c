@@ -6,11 +6,6 @@
 #include "core/mail/retry.h"
 #include "core/base/clock.h"
 
-#define JITTER_PERCENT 10
-/* A server that repeats "try again in 60 seconds" for days is not obeyed for days. */
-#define HINT_SHORTENS_TRIES 3
-#define HINT_MIN_MS         (30 * SECOND_MS)
-
 static const struct retry_policy profiles[] = {
     {
         .name = "normal",
@@ -71,8 +66,8 @@ static int64_t clamp(int64_t v, int64_t min, int64_t max)
 /* Never earlier than the server asked, a little later is polite. */
 static int64_t hinted_interval(const struct retry_policy *p, int64_t hint_ms, struct rng *rng)
 {
-    int64_t wait = clamp(hint_ms, HINT_MIN_MS, p->max_ms);
-    int64_t spread = wait * JITTER_PERCENT / 100;
+    int64_t wait = clamp(hint_ms, RETRY_HINT_MIN_MS, p->max_ms);
+    int64_t spread = wait * RETRY_JITTER_PERCENT / 100;
     return rng ? wait + (int64_t)rng_below(rng, (uint64_t)spread + 1) : wait;
 }
 
@@ -81,10 +76,11 @@ static int64_t interval(const struct retry_policy *p, unsigned tries, const stru
 {
     int64_t wait = regular_interval(p, tries);
     if (rng)
-        wait = rng_jitter(rng, wait, JITTER_PERCENT);
+        wait = rng_jitter(rng, wait, RETRY_JITTER_PERCENT);
     if (o && o->retry_after_ms > 0) {
         int64_t hinted = hinted_interval(p, o->retry_after_ms, rng);
-        if (hinted > wait || tries <= HINT_SHORTENS_TRIES)
+        /* One that repeats "try again in 60 seconds" for days is not obeyed for days. */
+        if (hinted > wait || tries <= RETRY_HINT_SHORTENS)
             wait = hinted;
     }
     if (o && o->class == OUTCOME_UNCONFIRMED && wait < p->unconfirmed_ms)

@@ -22,6 +22,12 @@ const struct retry_policy *retry_profile(struct str name);
 
 #define RETRY_GIVE_UP INT64_MAX
 
+/* Each wait is up to that much longer or shorter, so that what failed together does not come back together. */
+#define RETRY_JITTER_PERCENT 10
+/* A server's "try again in N": counts for at least that, and shortens a wait only that many times. */
+#define RETRY_HINT_MIN_MS   (INT64_C(30) * 1000)
+#define RETRY_HINT_SHORTENS 3
+
 /*
  * Wall ms of the next try after try number tries (1 = the first was made), always > now_wall_ms;
  * RETRY_GIVE_UP once the lifetime is over (also when the next regular try would come later: then one

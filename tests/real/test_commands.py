@@ -545,6 +545,17 @@ class Alone(unittest.TestCase):
             if key.count(".") == 1:
                 self.assertEqual(self.house.run("config", "explain", key).returncode, 0, key)
 
+    def test_config_show_retry_tells_the_times_too(self):
+        h = self.house
+        self.assertIn("RFC 5321 4.5.4.1\n", h.run("config", "show", "retry").out)
+        self.assertNotIn("since arrival", h.run("config", "show").out)
+        h.extra = "[retry]\nprofile = short\n"
+        h.write_conf()
+        told = [o for o in h.json("config", "show", "retry") if "profile" in o]
+        self.assertEqual([(o["profile"], o["is_in_force"]) for o in told],
+                         [("normal", False), ("short", True)])
+        self.assertEqual(told[1]["lifetime_ms"], 48 * 3600 * 1000)
+
     def test_checks_need_no_engine_and_say_what_they_know(self):
         h = self.house
         h.start_world()

@@ -116,6 +116,24 @@ static void jitter_is_a_tenth_and_spreads(void **state)
     assert_true(least < p->first_ms * 92 / 100 && most > p->first_ms * 108 / 100);
 }
 
+/* Of every try, and of the longest interval too. */
+static void jitter_keeps_its_bounds_at_every_try(void **state)
+{
+    (void)state;
+    static const char *const profiles[] = {"normal", "short"};
+    struct rng r;
+    rng_init_seed(&r, 11);
+    for (unsigned k = 0; k < 2 * 40; k++) {
+        const struct retry_policy *p = retry_profile(str_of(profiles[k % 2]));
+        unsigned tries = k / 2 + 1;
+        int64_t plain = retry_next(p, false, tries, T0, T0, NULL, NULL) - T0;
+        for (int i = 0; i < 500; i++) {
+            int64_t wait = retry_next(p, false, tries, T0, T0, NULL, &r) - T0;
+            assert_true(wait >= plain - plain / 10 - 1 && wait <= plain + plain / 10 + 1);
+        }
+    }
+}
+
 static void same_seed_same_answer(void **state)
 {
     (void)state;
@@ -156,6 +174,9 @@ static void wish_of_the_server_counts_within_bounds(void **state)
             int64_t wait = retry_next(normal(), false, tries, T0, T0, &o, &r) - T0;
             if (o.retry_after_ms <= 3 * HOUR_MS && wait < o.retry_after_ms)
                 fail_msg("row \"%s\": came back before the server wanted", hint_rows[i].name);
+            /* Nor much later than what applies without jitter: a tenth. */
+            if (wait > hint_rows[i].want_ms + hint_rows[i].want_ms / 10)
+                fail_msg("row \"%s\": came back too late", hint_rows[i].name);
         }
     }
 }
@@ -182,6 +203,27 @@ static void last_try_is_at_the_deadline_then_it_is_over(void **state)
     assert_true(retry_next(p, false, 50, T0, deadline, NULL, NULL) == RETRY_GIVE_UP);
     assert_true(retry_next(p, false, 50, T0, deadline + 1, NULL, NULL) == RETRY_GIVE_UP);
     assert_true(retry_deadline(p, true, T0) == T0 + DAY_MS);
+}
+
+/* A server cannot keep a message beyond its lifetime, nor end it sooner. */
+static void wish_of_a_server_does_not_move_the_deadline(void **state)
+{
+    (void)state;
+    static const struct {
+        bool is_report;
+        int64_t age_ms, hint_ms, want_age_ms;
+    } rows[] = {
+        {false, 5 * DAY_MS - HOUR_MS, 2 * HOUR_MS, 5 * DAY_MS},
+        {false, 5 * DAY_MS - HOUR_MS, 7 * DAY_MS, 5 * DAY_MS},
+        {false, 5 * DAY_MS - HOUR_MS, 10 * MINUTE_MS, 5 * DAY_MS - 50 * MINUTE_MS},
+        {true, DAY_MS - HOUR_MS, 2 * HOUR_MS, DAY_MS},
+        {true, DAY_MS - 1, SECOND_MS, DAY_MS},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct outcome o = {.class = OUTCOME_DEFERRED, .retry_after_ms = rows[i].hint_ms};
+        assert_true(retry_next(normal(), rows[i].is_report, 1, T0, T0 + rows[i].age_ms, &o, NULL) ==
+                    T0 + rows[i].want_age_ms);
+    }
 }
 
 static void times_at_the_end_of_the_range_do_not_overflow(void **state)
@@ -280,10 +322,12 @@ int main(void)
         cmocka_unit_test(a_message_has_several_tries_in_its_first_hour_and_lives_five_days),
         cmocka_unit_test(next_is_always_later_and_never_behind_the_deadline),
         cmocka_unit_test(jitter_is_a_tenth_and_spreads),
+        cmocka_unit_test(jitter_keeps_its_bounds_at_every_try),
         cmocka_unit_test(same_seed_same_answer),
         cmocka_unit_test(wish_of_the_server_counts_within_bounds),
         cmocka_unit_test(unconfirmed_waits_half_an_hour),
         cmocka_unit_test(last_try_is_at_the_deadline_then_it_is_over),
+        cmocka_unit_test(wish_of_a_server_does_not_move_the_deadline),
         cmocka_unit_test(times_at_the_end_of_the_range_do_not_overflow),
         cmocka_unit_test(schedule_of_the_profiles_is_what_retry_next_does),
         cmocka_unit_test(schedule_of_odd_policies),
