@@ -96,7 +96,22 @@ static const char schema_4[] = "ALTER TABLE recipient ADD COLUMN via TEXT NOT NU
 /* Step 5. The attempt that has the transcript of this one: they shared a transaction. */
 static const char schema_5[] = "ALTER TABLE attempt ADD COLUMN told INTEGER NOT NULL DEFAULT 0;";
 
-static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4, schema_5};
+/*
+ * Step 6. What a sender is still to be told of a recipient (enum dsn_action; 0 = nothing): the reports
+ * about a message's recipients are gathered for a while. And what an operator returns: the act with
+ * the time from which on it cannot be undone, and what its recipients were before.
+ */
+static const char schema_6[] =
+    "ALTER TABLE recipient ADD COLUMN report INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX r_report ON recipient(message) WHERE report<>0;"
+    "CREATE TABLE bounce_act("
+    " id INTEGER PRIMARY KEY, due INTEGER NOT NULL, who TEXT NOT NULL, text TEXT NOT NULL);"
+    "CREATE TABLE bounce("
+    " recipient INTEGER PRIMARY KEY, act INTEGER NOT NULL,"
+    " state INTEGER NOT NULL, note TEXT NOT NULL);"
+    "CREATE INDEX bounce_of_act ON bounce(act);";
+
+static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4, schema_5, schema_6};
 
 _Static_assert(ARRAY_LEN(steps) == STORE_SCHEMA, "one step per version");
 

@@ -9,6 +9,7 @@
 #ifndef STORE_QUEUE_H
 #define STORE_QUEUE_H
 
+#include "core/mail/dsn.h"
 #include "core/mail/filter.h"
 #include "core/mail/logline.h"
 #include "core/mail/msg.h"
@@ -16,6 +17,7 @@
 #include "store/store.h"
 
 #define QUEUE_CHUNK_BYTES (256u * 1024)
+#define QUEUE_TEXT_MAX    500 /* what an operator says to a sender, with its end */
 
 /* One piece of a body, at most QUEUE_CHUNK_BYTES; may come in earlier commits than its message
  * (then it is an orphan until queue_accept, and swept at start). */
@@ -76,7 +78,9 @@ struct queue_settle {
     struct str log_line;   /* without date; borrowed */
     struct str transcript; /* what this try did (mail/transcript.h), or empty; borrowed */
     int64_t told;          /* the attempt that has it, when it is not this one; 0 = none */
-    bool is_notified;      /* a delay notice goes out with this one */
+    /* What the sender is to be told; DSN_ACT_NONE = nothing. It stays owed until queue_report_done.
+     * DSN_ACT_DELAYED is left out when that was told before. */
+    enum dsn_action report;
 };
 /* E_STATE when the claim is not ours any more. *is_message_done: no recipient is left that is not
  * final; the body was deleted and "removed" logged. */
@@ -86,6 +90,66 @@ int queue_settle(struct store *s, const struct queue_settle *q, bool *is_message
  * effects as queue_settle; epoch is not looked at. */
 int queue_finish(struct store *s, const struct queue_settle *q, bool *is_message_done,
                  struct err *err);
+
+/* --- reports: what senders are still to be told --- */
+
+/* Is anything owed about this message? One look into a small index. */
+int queue_report_any(struct store *s, int64_t message_id, bool *is_owed, struct err *err);
+/* Will more be known soon: is another recipient being tried, or about to be? */
+int queue_report_soon(struct store *s, int64_t message_id, int64_t now_wall_ms, bool *is_soon,
+                      struct err *err);
+/* Messages about which something is owed since before_wall_ms, at most limit: their ids, sorted.
+ * Returns how many, or an error. */
+int queue_report_late(struct store *s, int64_t before_wall_ms, int64_t *ids, unsigned limit,
+                      struct err *err);
+
+/* One recipient in a report. */
+struct queue_told {
+    enum dsn_action action;
+    enum rcpt_state state;
+    unsigned tries;
+    int64_t last_wall_ms; /* end of the last try that was made; 0 = none */
+    int64_t next_wall_ms; /* of the next one */
+    char address[ADDR_TEXT_MAX];
+    char orcpt[MSG_ORCPT_MAX + 1];
+    struct outcome outcome; /* how it ended, or its last try */
+    struct outcome before;  /* when nothing was tried at its end: the last answer before that */
+    bool has_before;
+    bool is_returned; /* an operator did it; outcome.text has the words, or is "" */
+};
+/* Each recipient about which something is owed, in order of id; borrowed for the call. When one is
+ * reported as delayed, so are all others of the message that wait and may be. */
+int queue_report_read(struct store *s, int64_t message_id, unsigned limit,
+                      void (*each)(void *arg, const struct queue_told *row), void *arg,
+                      struct err *err);
+/* They were told. */
+int queue_report_done(struct store *s, int64_t message_id, struct err *err);
+
+/* --- what an operator returns to its sender, once it cannot be undone any more --- */
+
+/* How long it is held back. */
+#define QUEUE_UNDO_MS (30 * INT64_C(1000))
+/* The cause (outcome_cause) of one that is returned: stage LOCAL, this tag. */
+#define QUEUE_RETURNED_TAG   "operator"
+#define QUEUE_RETURNED_CAUSE "local " QUEUE_RETURNED_TAG
+
+struct queue_returned {
+    int64_t rcpt_id, message_id, arrival_wall_ms;
+    unsigned notify;
+    char address[ADDR_TEXT_MAX];
+    char orcpt[MSG_ORCPT_MAX + 1];
+    char site[ADDR_DOMAIN_MAX + 1];
+    char text[QUEUE_TEXT_MAX]; /* of the operator, "" = none */
+};
+/* Recipients whose time has come, in order of (act, id), at most limit. A message's are together. */
+int queue_returned(struct store *s, int64_t now_wall_ms, unsigned limit,
+                   void (*each)(void *arg, const struct queue_returned *row), void *arg,
+                   struct err *err);
+/* HELD to BOUNCED, as queue_finish. E_STATE when it is not held for that any more. */
+int queue_return(struct store *s, const struct queue_settle *q, bool *is_message_done,
+                 struct err *err);
+/* Forget acts of which nothing is left; *wall_ms: when the next one is due, or INT64_MAX. */
+int queue_returned_next(struct store *s, int64_t now_wall_ms, int64_t *wall_ms, struct err *err);
 
 /* At start: ACTIVE becomes QUEUED (no mark) or UNCONFIRMED (marked; next try not before
  * unconfirmed_next_wall_ms); orphan chunks are swept; log lines that a crash left unwritten are written. */
@@ -118,6 +182,8 @@ enum queue_verb {
     QUEUE_CONFIRM, /* UNCONFIRMED: it was delivered, somebody found out */
     QUEUE_RESEND,  /* UNCONFIRMED: it was not, or twice is better than never */
     QUEUE_REROUTE, /* another way (via); what is QUEUED goes at once */
+    QUEUE_BOUNCE,  /* HELD until due_wall_ms, then it goes back to its sender (queue_returned) */
+    QUEUE_UNDO,    /* of a bounce (undo_id), before that time: all is as it was */
     QUEUE_VERB_COUNT
 };
 const char *queue_verb_name(enum queue_verb v);
@@ -130,6 +196,9 @@ struct queue_bulk {
     const char *reason; /* "" = none */
     const char *who;    /* "uid 1000 from 192.0.2.1" */
     const char *via;    /* QUEUE_REROUTE: as mail/way.h writes it; borrowed */
+    const char *text;   /* QUEUE_BOUNCE: for the sender, "" = none; borrowed */
+    int64_t due_wall_ms; /* QUEUE_BOUNCE: from now on, for each chunk anew */
+    int64_t undo_id;     /* QUEUE_UNDO: the job */
     bool is_dry_run;
     /* moved on by each call: */
     int64_t cursor;  /* recipient id: 0 at first */

@@ -15,8 +15,8 @@
 
 const char *queue_verb_name(enum queue_verb v)
 {
-    static const char *const names[] = {"retry",  "hold",    "release",
-                                        "delete", "confirm", "resend", "reroute"};
+    static const char *const names[] = {"retry",  "hold",    "release", "delete", "confirm",
+                                        "resend", "reroute", "bounce",  "undo"};
 
     _Static_assert(ARRAY_LEN(names) == QUEUE_VERB_COUNT, "a name per verb");
     return (unsigned)v < QUEUE_VERB_COUNT ? names[v] : "?";
@@ -26,11 +26,15 @@ struct target {
     int64_t id, message_id, next, arrival;
     enum rcpt_state state;
     unsigned tries;
+    bool is_returned; /* an operator's bounce of it is held back */
+    enum rcpt_state before; /* that */
 };
 
 /* Where a verb takes a recipient; false when it has nothing to do with its state. */
-static bool verb_goes(enum queue_verb verb, enum rcpt_state from, enum rcpt_state *to)
+static bool verb_goes(enum queue_verb verb, const struct target *t, enum rcpt_state *to)
 {
+    enum rcpt_state from = t->state;
+
     switch (verb) {
     case QUEUE_RETRY: *to = RCPT_QUEUED; return from == RCPT_QUEUED;
     case QUEUE_HOLD: *to = RCPT_HELD; break;
@@ -38,6 +42,10 @@ static bool verb_goes(enum queue_verb verb, enum rcpt_state from, enum rcpt_stat
     case QUEUE_CONFIRM: *to = RCPT_DELIVERED; return from == RCPT_UNCONFIRMED;
     case QUEUE_RESEND: *to = RCPT_QUEUED; return from == RCPT_UNCONFIRMED;
     case QUEUE_REROUTE: *to = from; return from != RCPT_ACTIVE && !rcpt_state_is_final(from);
+    case QUEUE_BOUNCE:
+        *to = RCPT_HELD;
+        return from == RCPT_HELD ? !t->is_returned : from == RCPT_QUEUED || from == RCPT_UNCONFIRMED;
+    case QUEUE_UNDO: *to = t->before; return from == RCPT_HELD && t->is_returned;
     default: *to = RCPT_DELETED; break;
     }
     return from != RCPT_ACTIVE && rcpt_state_may_go(from, *to);
@@ -64,14 +72,17 @@ static int window_end(struct store *s, int64_t cursor, int64_t *end, struct err 
     return 0;
 }
 
-static sqlite3_stmt *prepare_find(struct store *s, const struct where *w, struct err *err)
+static sqlite3_stmt *prepare_find(struct store *s, const struct where *w, bool is_undo,
+                                  struct err *err)
 {
     struct buf sql CLEANUP(buf_done) = BUF_INIT;
     sqlite3_stmt *st = NULL;
     int rc;
 
-    buf_add_z(&sql, "SELECT r.id, r.message, r.next, r.arrival, r.state, r.tries"
+    buf_add_z(&sql, "SELECT r.id, r.message, r.next, r.arrival, r.state, r.tries, b.state"
                     " FROM recipient r INDEXED BY r_live");
+    buf_add_z(&sql, is_undo ? " CROSS JOIN bounce b ON b.recipient=r.id AND b.act=?4"
+                            : " LEFT JOIN bounce b ON b.recipient=r.id");
     if (w->needs_message)
         buf_add_z(&sql, " CROSS JOIN message m ON m.id=r.message");
     if (w->needs_attempt)
@@ -86,10 +97,11 @@ static sqlite3_stmt *prepare_find(struct store *s, const struct where *w, struct
 }
 
 /* Up to limit matches with an id in (after, end]. */
-static int find(struct store *s, const struct where *w, int64_t after, int64_t end,
-                struct target *found, unsigned limit, unsigned *n, struct err *err)
+static int find(struct store *s, const struct queue_bulk *b, const struct where *w, int64_t after,
+                int64_t end, struct target *found, unsigned limit, unsigned *n, struct err *err)
 {
-    sqlite3_stmt *st = prepare_find(s, w, err);
+    bool is_undo = b->verb == QUEUE_UNDO;
+    sqlite3_stmt *st = prepare_find(s, w, is_undo, err);
     int rc = 0;
 
     if (!st)
@@ -97,6 +109,8 @@ static int find(struct store *s, const struct where *w, int64_t after, int64_t e
     bind_i(st, 1, after);
     bind_i(st, 2, end);
     bind_i(st, 3, limit);
+    if (is_undo)
+        bind_i(st, 4, b->undo_id);
     where_bind(w, st);
     while (*n < limit && (rc = store_next(s, st, err, "look through the queue")) > 0)
         found[(*n)++] = (struct target){
@@ -106,6 +120,8 @@ static int find(struct store *s, const struct where *w, int64_t after, int64_t e
             .arrival = sqlite3_column_int64(st, 3),
             .state = (enum rcpt_state)column_enum(st, 4, RCPT_STATE_COUNT),
             .tries = (unsigned)sqlite3_column_int(st, 5),
+            .is_returned = sqlite3_column_type(st, 6) != SQLITE_NULL,
+            .before = (enum rcpt_state)column_enum(st, 6, RCPT_STATE_COUNT),
         };
     sqlite3_finalize(st);
     return rc < 0 ? rc : 0;
@@ -122,6 +138,9 @@ static const char *const changes[] = {
         "UPDATE recipient SET job=?2, state=4, next=0, note=?4, finished=?5 WHERE id=?1",
     [QUEUE_RESEND] = "UPDATE recipient SET job=?2, state=0, next=?3 WHERE id=?1",
     [QUEUE_REROUTE] = "UPDATE recipient SET job=?2, next=?3, via=?4 WHERE id=?1",
+    [QUEUE_BOUNCE] = "UPDATE recipient SET job=?2, state=2, note=?4 WHERE id=?1",
+    [QUEUE_UNDO] = "UPDATE recipient SET job=?2, (state, note)="
+                   "(SELECT state, note FROM bounce WHERE recipient=?1) WHERE id=?1",
 };
 _Static_assert(ARRAY_LEN(changes) == QUEUE_VERB_COUNT, "one statement per verb");
 _Static_assert(RCPT_HELD == 2 && RCPT_QUEUED == 0 && RCPT_DELETED == 7 && RCPT_DELIVERED == 4,
@@ -140,7 +159,7 @@ static bool writes_end(enum queue_verb v)
 
 static bool writes_note(enum queue_verb v)
 {
-    return v == QUEUE_HOLD || writes_end(v);
+    return v == QUEUE_HOLD || v == QUEUE_BOUNCE || writes_end(v);
 }
 
 static int change(struct store *s, const struct queue_bulk *b, const struct target *t,
@@ -148,10 +167,14 @@ static int change(struct store *s, const struct queue_bulk *b, const struct targ
 {
     sqlite3_stmt *st = store_stmt(s, STMT_BULK_RETRY + b->verb, changes[b->verb], err);
     bool is_done;
-    int rc;
+    int rc = 0;
 
     if (!st)
         return -(int)E_IO;
+    if (b->verb == QUEUE_BOUNCE)
+        rc = bounce_add(s, t->id, b->job_id, err); /* as it is now */
+    if (rc)
+        return rc;
     bind_i(st, 1, t->id);
     bind_i(st, 2, b->job_id);
     if (writes_next(b->verb))
@@ -163,6 +186,11 @@ static int change(struct store *s, const struct queue_bulk *b, const struct targ
     if (writes_end(b->verb))
         bind_i(st, 5, b->now_wall_ms > 0 ? b->now_wall_ms : 1);
     rc = store_run(s, st, err, queue_verb_name(b->verb));
+    /* Whoever takes it out of its hold takes it out of the bounce. */
+    if (!rc && t->is_returned && to != RCPT_HELD)
+        rc = bounce_drop(s, t->id, err);
+    if (!rc && t->is_returned && b->verb == QUEUE_UNDO)
+        rc = bounce_drop(s, t->id, err);
     if (!rc && rcpt_state_is_final(to))
         rc = queue_close_one(s, t->message_id, &is_done, err);
     if (!rc)
@@ -173,10 +201,14 @@ static int change(struct store *s, const struct queue_bulk *b, const struct targ
 /* "reason (who)": what the console shows beside a held recipient. */
 static void make_note(const struct queue_bulk *b, char *out, size_t size)
 {
+    const char *reason = b->reason ? b->reason : "";
+
     out[0] = '\0';
     if (!writes_note(b->verb))
         return;
-    snprintf(out, size, "%s%s%s%s", b->reason ? b->reason : "", b->who && b->who[0] ? " (" : "",
+    if (b->verb == QUEUE_BOUNCE && !reason[0])
+        reason = "goes back to its sender";
+    snprintf(out, size, "%s%s%s%s", reason, b->who && b->who[0] ? " (" : "",
              b->who ? b->who : "", b->who && b->who[0] ? ")" : "");
 }
 
@@ -190,7 +222,7 @@ static int act(struct store *s, struct queue_bulk *b, const struct target *t,
     int rc = 0;
 
     b->seen++;
-    if (!verb_goes(b->verb, t->state, &to)) {
+    if (!verb_goes(b->verb, t, &to)) {
         b->skipped++;
         return 0;
     }
@@ -231,10 +263,12 @@ int queue_bulk_step(struct store *s, struct queue_bulk *b, unsigned limit,
     if (end > w.last)
         end = w.last;
     if (!rc && end > after)
-        rc = find(s, &w, after, end, found, limit, &n, err);
+        rc = find(s, b, &w, after, end, found, limit, &n, err);
     make_note(b, note, sizeof(note));
     for (unsigned i = 0; !rc && i < n; i++)
         rc = act(s, b, &found[i], changed, arg, note, err);
+    if (!rc && b->verb == QUEUE_BOUNCE && !b->is_dry_run && b->changed > before.changed)
+        rc = bounce_act(s, b, err);
     if (rc) {
         *b = before; /* the transaction goes back, and so do the numbers */
     } else {

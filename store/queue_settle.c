@@ -10,7 +10,7 @@ int rcpt_now(struct store *s, int64_t rcpt_id, struct rcpt_now *out, struct err 
 {
     sqlite3_stmt *st = store_stmt(s, STMT_RCPT_GET,
                                   "SELECT state, epoch, tries, message, attempt, next, arrival,"
-                                  " mark, is_notified FROM recipient WHERE id=?1",
+                                  " mark, is_notified, report FROM recipient WHERE id=?1",
                                   err);
     int rc;
 
@@ -32,6 +32,7 @@ int rcpt_now(struct store *s, int64_t rcpt_id, struct rcpt_now *out, struct err 
         .arrival_wall_ms = sqlite3_column_int64(st, 6),
         .mark_wall_ms = sqlite3_column_int64(st, 7),
         .is_notified = sqlite3_column_int(st, 8) != 0,
+        .report = (enum dsn_action)column_enum(st, 9, DSN_ACT_COUNT),
     };
     sqlite3_reset(st);
     return 0;
@@ -191,13 +192,26 @@ int queue_close_one(struct store *s, int64_t message_id, bool *is_done, struct e
  */
 #define SETTLE_SET                                                                                 \
     "UPDATE recipient SET state=?2, tries=?3, is_notified=?4, code=?5, mark=0, last=?6,"           \
-    " attempt=?7, next=?8, site=?9, cause=?10, enhanced=?11, note=''"
+    " attempt=?7, next=?8, site=?9, cause=?10, enhanced=?11, report=?12, note=''"
 
-static int change_recipient(struct store *s, const struct queue_settle *q, unsigned number,
-                            bool is_notified, int64_t finished, struct err *err)
+/* What is owed after this: the news, or what was owed before while it still holds. */
+static enum dsn_action report_of(const struct queue_settle *q, const struct rcpt_now *now)
 {
+    if (q->report == DSN_ACT_DELAYED && now->is_notified)
+        return now->report;
+    if (q->report || rcpt_state_is_final(q->state))
+        return q->report;
+    return now->report;
+}
+
+static int change_recipient(struct store *s, const struct queue_settle *q,
+                            const struct rcpt_now *now, unsigned number, int64_t finished,
+                            struct err *err)
+{
+    enum dsn_action report = report_of(q, now);
+    bool is_notified = now->is_notified || report == DSN_ACT_DELAYED;
     sqlite3_stmt *st =
-        finished ? store_stmt(s, STMT_SETTLE_END, SETTLE_SET ", finished=?12 WHERE id=?1", err)
+        finished ? store_stmt(s, STMT_SETTLE_END, SETTLE_SET ", finished=?13 WHERE id=?1", err)
                  : store_stmt(s, STMT_SETTLE, SETTLE_SET " WHERE id=?1", err);
     char cause[48];
 
@@ -215,8 +229,9 @@ static int change_recipient(struct store *s, const struct queue_settle *q, unsig
     bind_z(st, 9, q->site);
     bind_z(st, 10, cause);
     bind_z(st, 11, q->outcome->enhanced);
+    bind_i(st, 12, report);
     if (finished)
-        bind_i(st, 12, finished);
+        bind_i(st, 13, finished);
     return store_run(s, st, err, "settle");
 }
 
@@ -254,8 +269,7 @@ static int settle(struct store *s, const struct queue_settle *q, const struct rc
         return err_set(err, E_STATE, "the recipient belongs to another message");
     rc = add_attempt(s, q, now, number, err);
     if (!rc)
-        rc = change_recipient(s, q, number, now->is_notified || q->is_notified,
-                              is_final ? (end > 0 ? end : 1) : 0, err);
+        rc = change_recipient(s, q, now, number, is_final ? (end > 0 ? end : 1) : 0, err);
     if (!rc && is_final)
         rc = queue_close_one(s, now->message_id, is_message_done, err);
     if (rc)
@@ -289,6 +303,22 @@ int queue_finish(struct store *s, const struct queue_settle *q, bool *is_message
     if (rc)
         return rc;
     if (now.state != RCPT_QUEUED && now.state != RCPT_UNCONFIRMED)
+        return err_set(err, E_STATE, "the recipient is %s", rcpt_state_name(now.state));
+    return settle(s, q, &now, now.tries, is_message_done, err);
+}
+
+int queue_return(struct store *s, const struct queue_settle *q, bool *is_message_done,
+                 struct err *err)
+{
+    struct rcpt_now now;
+    int rc = rcpt_now(s, q->rcpt_id, &now, err);
+
+    *is_message_done = false;
+    if (!rc)
+        rc = bounce_drop(s, q->rcpt_id, err);
+    if (rc)
+        return rc;
+    if (now.state != RCPT_HELD)
         return err_set(err, E_STATE, "the recipient is %s", rcpt_state_name(now.state));
     return settle(s, q, &now, now.tries, is_message_done, err);
 }

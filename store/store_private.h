@@ -19,7 +19,7 @@
 #include "store/queue.h"
 #include "store/store.h"
 
-#define STORE_SCHEMA         5
+#define STORE_SCHEMA         6
 #define STORE_TEXT(n)        STORE_TEXT_OF(n)
 #define STORE_TEXT_OF(n)     #n
 #define STORE_APPLICATION_ID 0x4d455131
@@ -73,6 +73,18 @@ enum store_stmt {
     STMT_BULK_RETRY, /* one per verb */
     STMT_BULK_LAST = STMT_BULK_RETRY + QUEUE_VERB_COUNT - 1,
     STMT_AUDIT,
+    STMT_REPORT_ANY,
+    STMT_REPORT_SOON,
+    STMT_REPORT_LATE,
+    STMT_REPORT_JOIN,
+    STMT_REPORT_READ,
+    STMT_REPORT_DONE,
+    STMT_BOUNCE_ADD,
+    STMT_BOUNCE_ACT,
+    STMT_BOUNCE_DROP,
+    STMT_BOUNCE_DUE,
+    STMT_BOUNCE_TIDY,
+    STMT_BOUNCE_NEXT,
     STMT_PURGE_FIND,
     STMT_PURGE_MESSAGE,
     STMT_COUNT
@@ -173,6 +185,7 @@ struct rcpt_now {
     unsigned epoch, tries;
     int64_t message_id, attempt_id, next_wall_ms, arrival_wall_ms, mark_wall_ms;
     bool is_notified;
+    enum dsn_action report;
 };
 int rcpt_now(struct store *s, int64_t rcpt_id, struct rcpt_now *out, struct err *err);
 
@@ -195,6 +208,15 @@ struct attempt_row {
 void attempt_read(sqlite3_stmt *st, struct attempt_row *out);
 /* One attempt by id; E_NOTFOUND. */
 int attempt_get(struct store *s, int64_t id, struct attempt_row *out, struct err *err);
+
+/* --- queue_bounce.c --- */
+
+/* It is held, and will be returned to its sender unless somebody undoes that: for queue_bulk.c. */
+int bounce_add(struct store *s, int64_t rcpt_id, int64_t act, struct err *err);
+/* Not any more, whatever it was. */
+int bounce_drop(struct store *s, int64_t rcpt_id, struct err *err);
+/* The act itself; each chunk of it moves its time on. */
+int bounce_act(struct store *s, const struct queue_bulk *b, struct err *err);
 
 /* transcript.c: appended; nothing when there is no memory for it. */
 void transcript_pack(struct str text, struct buf *out);

@@ -296,6 +296,11 @@ json_t *json_of_job(const struct ctl_job *j)
     json_put_text(o, "state", ctl_job_state_name(j->state));
     json_put_text(o, "filter", j->filter);
     json_put_text(o, "to", j->to);
+    json_put_text(o, "text", j->text);
+    if (j->undoes)
+        put_id(o, "undoes", j->undoes);
+    else
+        json_put_text(o, "undoes", "");
     json_put_text(o, "who", j->who);
     json_put_text(o, "reason", j->reason);
     json_put_bool(o, "dry_run", j->is_dry_run);

@@ -15,6 +15,7 @@ static const char *const verb_names[] = {
     [CTL_RELEASE] = "release",   [CTL_DELETE] = "delete", [CTL_CONFIRM] = "confirm",
     [CTL_RESEND] = "resend",     [CTL_JOB] = "job",       [CTL_JOBS] = "jobs",
     [CTL_STOP_JOB] = "stop-job", [CTL_RELOAD] = "reload", [CTL_REROUTE] = "reroute",
+    [CTL_BOUNCE] = "bounce",     [CTL_UNDO] = "undo",
 };
 static const char *const engine_names[] = {
     [ENGINE_STARTING] = "starting",
@@ -103,6 +104,7 @@ static const struct field request_fields[] = {
     F_ENUM(REQUEST, verb, "verb", verb_name),
     F(REQUEST, filter, "filter", FIELD_TEXT),
     F(REQUEST, to, "to", FIELD_TEXT),
+    F(REQUEST, text, "text", FIELD_TEXT),
     F(REQUEST, reason, "reason", FIELD_TEXT),
     F(REQUEST, origin, "origin", FIELD_TEXT),
     F(REQUEST, is_dry_run, "dry_run", FIELD_BOOL),
@@ -181,6 +183,8 @@ static const struct field job_fields[] = {
     F_ENUM(JOB, state, "state", job_name),
     F(JOB, filter, "filter", FIELD_TEXT),
     F(JOB, to, "to", FIELD_TEXT),
+    F(JOB, text, "text", FIELD_TEXT),
+    F(JOB, undoes, "undoes", FIELD_I64),
     F(JOB, who, "who", FIELD_TEXT),
     F(JOB, reason, "reason", FIELD_TEXT),
     F(JOB, is_dry_run, "dry_run", FIELD_BOOL),

@@ -18,11 +18,13 @@
 #define CTL_ALARMS_MAX 8
 #define CTL_ALARM_MAX  1200
 #define CTL_TO_MAX     300
+#define CTL_TEXT_MAX   500
 
 enum ctl_verb {
     CTL_STATUS,
     /* start a job (dry_run: only count) */
     CTL_RETRY, CTL_HOLD, CTL_RELEASE, CTL_DELETE, CTL_CONFIRM, CTL_RESEND, CTL_REROUTE,
+    CTL_BOUNCE, CTL_UNDO,
     CTL_JOB,      /* one job's progress */
     CTL_JOBS,     /* the latest jobs */
     CTL_STOP_JOB,
@@ -35,10 +37,11 @@ struct ctl_request {
     enum ctl_verb verb;
     char filter[FILTER_BYTES_MAX + 1]; /* "" with an act = everything */
     char to[CTL_TO_MAX]; /* CTL_REROUTE: a relay, HOST[:PORT], direct, configured */
+    char text[CTL_TEXT_MAX]; /* CTL_BOUNCE: for the senders */
     char reason[200];
     char origin[100]; /* where the operator sits: "ssh 192.0.2.1", "" = local; the uid is the socket's */
     bool is_dry_run;
-    int64_t job; /* CTL_JOB, CTL_STOP_JOB */
+    int64_t job; /* CTL_JOB, CTL_STOP_JOB, CTL_UNDO: 0 = the latest that can be undone */
 };
 
 enum engine_state { ENGINE_STARTING, ENGINE_RUNNING, ENGINE_STORE_SICK, ENGINE_DRAINING, ENGINE_STATE_COUNT };
@@ -77,6 +80,8 @@ struct ctl_job {
     enum ctl_job_state state;
     char filter[FILTER_BYTES_MAX + 1];
     char to[CTL_TO_MAX]; /* of the request */
+    char text[CTL_TEXT_MAX]; /* the same */
+    int64_t undoes; /* CTL_UNDO: that job */
     char who[160];
     char reason[200];
     bool is_dry_run;

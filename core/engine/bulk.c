@@ -2,6 +2,7 @@
 #include "core/engine/bulk.h"
 
 #include "core/base/alloc.h"
+#include "core/engine/bounce.h"
 #include "core/engine/schedule.h"
 #include "core/engine/submit.h"
 #include "core/mail/way.h"
@@ -48,15 +49,23 @@ static enum queue_verb verb_of(enum ctl_verb v)
     case CTL_CONFIRM: return QUEUE_CONFIRM;
     case CTL_RESEND: return QUEUE_RESEND;
     case CTL_REROUTE: return QUEUE_REROUTE;
+    case CTL_BOUNCE: return QUEUE_BOUNCE;
+    case CTL_UNDO: return QUEUE_UNDO;
     default: return QUEUE_RETRY;
     }
 }
 
-/* "hold", "reroute to office" */
-static const char *verb_text(const struct ctl_job *j, char out[WAY_TEXT_MAX + 20])
+#define VERB_TEXT_MAX (WAY_TEXT_MAX + 30)
+
+/* "hold", "reroute to office", "undo of 0A1B2C3D4E5" */
+static const char *verb_text(const struct ctl_job *j, char out[VERB_TEXT_MAX])
 {
-    snprintf(out, WAY_TEXT_MAX + 20, j->to[0] ? "%s to %.*s" : "%s", ctl_verb_name(j->verb),
-             WAY_TEXT_MAX, j->to);
+    char id[ID_TEXT_MAX];
+    const char *verb = ctl_verb_name(j->verb);
+    if (j->verb == CTL_UNDO)
+        snprintf(out, VERB_TEXT_MAX, "%s of %s", verb, id_text(j->undoes, id));
+    else
+        snprintf(out, VERB_TEXT_MAX, j->to[0] ? "%s to %.*s" : "%s", verb, WAY_TEXT_MAX, j->to);
     return out;
 }
 
@@ -77,14 +86,14 @@ static int step_run(struct store_job *base, struct store *st, struct err *err)
     if (rc < 0 || !q->is_done || q->is_dry_run)
         return rc;
     const struct ctl_job *i = &s->act->info;
-    char verb[WAY_TEXT_MAX + 20];
+    char verb[VERB_TEXT_MAX];
     return queue_audit(st, s->audit_id, q->now_wall_ms, i->who, verb_text(i, verb), i->filter,
                        i->reason, q->changed, err);
 }
 
 static void ended(struct bulk *b, struct act *a, enum ctl_job_state state)
 {
-    char verb[WAY_TEXT_MAX + 20];
+    char verb[VERB_TEXT_MAX];
     a->info.state = state;
     a->info.ended_wall_ms = io_wall_ms(b->engine->io);
     b->running--;
@@ -119,6 +128,8 @@ static bool step_done(struct ejob *job, int rc, const struct err *err)
     }
     if (is_touched)
         schedule_touch(e->schedule);
+    if (s->bulk.verb == QUEUE_BOUNCE && s->n > 0)
+        bounce_due_at(e->bounce, s->bulk.due_wall_ms);
     if (s->bulk.is_done)
         ended(b, a, CTL_JOB_DONE);
     else if (a->is_stopping)
@@ -142,6 +153,7 @@ static void submit_step(struct bulk *b, struct act *a, const struct queue_bulk *
     s->job.free = step_free;
     s->act = a;
     s->bulk = *so_far;
+    s->bulk.due_wall_ms = io_wall_ms(e->io) + QUEUE_UNDO_MS;
     s->audit_id = a->info.id;
     ejob_submit(e, &s->job, STORE_JOB_WRITE);
 }
@@ -166,6 +178,27 @@ static void forget_old(struct bulk *b)
     }
 }
 
+/* The act that an undo takes back; without a name the latest that can be. One of a run before is known to
+ * the store only, which finds what is left of it. */
+static int find_undone(const struct bulk *b, const struct ctl_request *q, int64_t *out,
+                       struct err *err)
+{
+    *out = q->job;
+    list_for_each(l, &b->acts) {
+        const struct ctl_job *j = &list_entry(l, struct act, link)->info;
+        if (q->job ? j->id != q->job : j->verb != CTL_BOUNCE || j->is_dry_run)
+            continue;
+        *out = j->id;
+        if (j->verb != CTL_BOUNCE || j->is_dry_run)
+            return err_set(err, E_STATE, "only a bounce can be undone, within %d seconds",
+                           (int)(QUEUE_UNDO_MS / SECOND_MS));
+        if (j->state == CTL_JOB_RUNNING)
+            return err_set(err, E_STATE, "that job is running: stop it first");
+        return 0;
+    }
+    return *out ? 0 : err_set(err, E_NOTFOUND, "there is nothing to undo");
+}
+
 int bulk_start(struct bulk *b, const struct ctl_request *q, const char *who, struct ctl_job *out,
                struct err *err)
 {
@@ -179,6 +212,9 @@ int bulk_start(struct bulk *b, const struct ctl_request *q, const char *who, str
                        b->running);
     struct filter f;
     struct way way = {0};
+    int64_t undoes = 0;
+    if (q->verb == CTL_UNDO && find_undone(b, q, &undoes, err) < 0)
+        return -(int)err->code;
     int rc = filter_parse(str_of(q->filter), now, &f, err);
     if (rc < 0)
         return rc;
@@ -197,6 +233,8 @@ int bulk_start(struct bulk *b, const struct ctl_request *q, const char *who, str
     str_copy(str_of(q->filter), a->info.filter, sizeof a->info.filter);
     str_copy(str_of(q->reason), a->info.reason, sizeof a->info.reason);
     str_copy(str_of(q->to), a->info.to, sizeof a->info.to);
+    str_copy(str_of(q->text), a->info.text, sizeof a->info.text);
+    a->info.undoes = undoes;
     str_copy(str_of(who), a->info.who, sizeof a->info.who);
     way_text(&way, a->via);
     list_push_front(&b->acts, &a->link);
@@ -210,6 +248,8 @@ int bulk_start(struct bulk *b, const struct ctl_request *q, const char *who, str
         .reason = a->info.reason,
         .who = a->info.who,
         .via = a->via,
+        .text = a->info.text,
+        .undo_id = undoes,
         .is_dry_run = q->is_dry_run,
     };
     submit_step(b, a, &first);

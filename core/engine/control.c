@@ -238,7 +238,9 @@ static void handle(struct client *c, const struct ctl_request *q)
     case CTL_DELETE:
     case CTL_CONFIRM:
     case CTL_RESEND:
-    case CTL_REROUTE: start_act(c, q); break;
+    case CTL_REROUTE:
+    case CTL_BOUNCE:
+    case CTL_UNDO: start_act(c, q); break;
     case CTL_JOB:
     case CTL_STOP_JOB: tell_job(c, q); break;
     case CTL_JOBS: tell_jobs(c); break;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "core/base/alloc.h"
+#include "core/engine/bounce.h"
 #include "core/engine/bulk.h"
 #include "core/engine/control.h"
 #include "core/engine/engine_private.h"
@@ -63,6 +64,7 @@ static bool recover_done(struct ejob *job, int rc, const struct err *err)
     if (e->state == ENGINE_STARTING)
         enter(e, ENGINE_RUNNING, "");
     schedule_start(e->schedule);
+    bounce_start(e->bounce);
     return false;
 }
 
@@ -200,6 +202,7 @@ struct engine *engine_new(const struct conf *conf, struct io *io, const struct l
     e->intake = intake_new(e);
     e->control = control_new(e);
     e->bulk = bulk_new(e);
+    e->bounce = bounce_new(e);
     e->relays = relays_new(e);
     return e;
 }
@@ -321,6 +324,7 @@ void engine_free(struct engine *e)
     intake_free(e->intake);
     free_jobs(e);
     bulk_free(e->bulk);
+    bounce_free(e->bounce);
     schedule_free(e->schedule);
     relays_free(e->relays);
     e->io->ops->timer_free(e->probe);

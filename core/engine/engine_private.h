@@ -23,6 +23,7 @@ struct intake;
 struct schedule;
 struct control;
 struct bulk;
+struct bounce;
 struct relays;
 
 struct engine {
@@ -51,6 +52,7 @@ struct engine {
     struct schedule *schedule; /* own */
     struct control *control;   /* own */
     struct bulk *bulk;         /* own */
+    struct bounce *bounce;     /* own */
     struct relays *relays;     /* own */
     unsigned well_n; /* tries that went well: of some, the transcript is kept */
     struct list store_jobs;    /* jobs in the store's hands, see submit.h */

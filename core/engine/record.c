@@ -183,9 +183,6 @@ struct entry {
     struct queue_settle settle;
     const struct outcome *outcome; /* the task's own, or record.shared */
     enum log_status status;
-    bool wants_report;
-    enum dsn_action action;
-    int64_t deadline_wall_ms;
     struct buf line;
     bool is_lost; /* an operator changed it meanwhile */
 };
@@ -198,7 +195,8 @@ struct record {
     struct delays delays;
     bool is_unattempted; /* an end without a try */
     bool needs_claim;
-    struct report *report; /* own; NULL = none wanted */
+    struct report *report; /* own */
+    bool is_news;          /* somebody is told */
     int64_t told;          /* the attempt that has the transcript, once it is written */
     size_t n;
     struct entry entries[];
@@ -221,17 +219,17 @@ static void decide(struct engine *e, const struct delivery *d, struct entry *en,
     const struct outcome *o = en->outcome;
     bool is_report = d->parcel->class == MSG_REPORT;
     int64_t arrival = d->parcel->arrival_wall_ms;
-    en->deadline_wall_ms = retry_deadline(&c->retry, is_report, arrival);
     switch (o->class) {
     case OUTCOME_DELIVERED:
         en->settle.state = RCPT_DELIVERED;
         en->status = LOG_SENT;
+        /* RFC 3461 5.2.2: a server that does not know DSN will not tell of the success either. */
+        en->settle.report = o->is_dsn_passed ? DSN_ACT_NONE : DSN_ACT_RELAYED;
         return;
     case OUTCOME_FAILED:
         en->settle.state = RCPT_BOUNCED;
         en->status = LOG_BOUNCED;
-        en->action = DSN_ACT_FAILED;
-        en->wants_report = true;
+        en->settle.report = DSN_ACT_FAILED;
         return;
     default: break;
     }
@@ -240,16 +238,15 @@ static void decide(struct engine *e, const struct delivery *d, struct entry *en,
     if (next == RETRY_GIVE_UP) {
         en->settle.state = RCPT_EXPIRED;
         en->status = LOG_EXPIRED;
-        en->action = DSN_ACT_FAILED;
-        en->wants_report = true;
+        en->settle.report = DSN_ACT_FAILED;
         return;
     }
     en->settle.state = is_unconfirmed ? RCPT_UNCONFIRMED : RCPT_QUEUED;
     en->settle.next_wall_ms = next;
     en->status = is_unconfirmed ? LOG_UNCONFIRMED : LOG_DEFERRED;
-    en->action = DSN_ACT_DELAYED;
-    en->wants_report = c->retry.delay_notice_ms > 0 && !en->task->is_notified &&
-                       now - arrival >= c->retry.delay_notice_ms;
+    if (c->retry.delay_notice_ms > 0 && !en->task->is_notified &&
+        now - arrival >= c->retry.delay_notice_ms)
+        en->settle.report = DSN_ACT_DELAYED;
 }
 
 static void count(struct engine *e, enum log_status status)
@@ -285,14 +282,13 @@ static void fill_entry(struct engine *e, struct record *r, struct entry *en, str
     if (r->is_unattempted) {
         en->settle.state = RCPT_EXPIRED;
         en->status = LOG_EXPIRED;
-        en->action = DSN_ACT_FAILED;
-        en->wants_report = true;
+        en->settle.report = DSN_ACT_FAILED;
     } else {
         decide(e, d, en, now_wall);
     }
-    en->wants_report =
-        en->wants_report && report_wanted(d->parcel->reverse_path, t->notify, en->action);
     struct queue_settle *q = &en->settle;
+    q->report = report_action(d->parcel->class, d->parcel->reverse_path, t->notify, q->report);
+    r->is_news |= q->report != DSN_ACT_NONE;
     q->attempt_id = idgen_next(&e->ids, now_wall);
     q->rcpt_id = t->rcpt_id;
     q->message_id = d->parcel->message_id;
@@ -301,26 +297,9 @@ static void fill_entry(struct engine *e, struct record *r, struct entry *en, str
     q->delays = &r->delays;
     q->outcome = en->outcome;
     q->site = r->site;
-    q->is_notified = en->wants_report && en->action == DSN_ACT_DELAYED;
     logline_attempt(&en->line, d->parcel->message_id, t->address, t->orcpt, en->outcome,
                     en->status, &r->delays, now_wall - d->parcel->arrival_wall_ms);
     q->log_line = buf_str(&en->line);
-}
-
-/* What the report says of this recipient. */
-static void report_entry(struct record *r, const struct entry *en, int64_t now_wall)
-{
-    struct dsn_rcpt rc = {
-        .address = en->task->address,
-        .orcpt = en->task->orcpt,
-        .action = en->action,
-        .is_expired = en->settle.state == RCPT_EXPIRED,
-        .outcome = en->outcome,
-        .last_try_wall_ms = now_wall,
-        .retry_until_wall_ms = en->deadline_wall_ms,
-        .tries = en->task->tries + (r->is_unattempted ? 0 : 1),
-    };
-    report_add(r->report, &rc);
 }
 
 static int settle_one(struct record *r, struct entry *en, struct store *st, struct err *err)
@@ -351,21 +330,17 @@ static int record_run(struct store_job *base, struct store *st, struct err *err)
 {
     struct record *r = container_of(base, struct record, job.base);
     r->told = 0; /* it may run again, when the store is well */
-    if (r->report) {
-        int rc = report_read(r->report, st, err); /* the body may go with the last recipient */
-        if (rc < 0 && err_is_store(err))
-            return rc;
-    }
+    int begun = report_begin(r->report, st, r->is_news, err);
+    if (begun < 0 && err_is_store(err))
+        return begun;
     for (size_t i = 0; i < r->n; i++) {
         struct entry *en = &r->entries[i];
         int rc = settle_one(r, en, st, err);
         if (rc < 0 && err_is_store(err))
             return rc;
         en->is_lost = rc < 0;
-        if (!en->is_lost && en->wants_report)
-            report_entry(r, en, r->entries[i].settle.start_wall_ms + r->entries[i].settle.duration_ms);
     }
-    return r->report ? report_write(r->report, st, err) : 0;
+    return report_end(r->report, st, err);
 }
 
 static bool record_done(struct ejob *job, int rc, const struct err *err)
@@ -388,7 +363,7 @@ static bool record_done(struct ejob *job, int rc, const struct err *err)
         if (e->conf->log_stderr)
             log_info(e->log, "deliver", "%s", buf_text(&r->entries[i].line));
     }
-    bool is_new_mail = r->report && report_is_written(r->report);
+    bool is_new_mail = report_is_written(r->report);
     schedule_forget(e->schedule, r->delivery);
     r->delivery = NULL;
     if (is_new_mail)
@@ -410,14 +385,11 @@ static void record(struct engine *e, struct delivery *d, const struct outcome *o
     r->needs_claim = !d->is_claimed;
     d->is_claimed = true;
     fill_delays(d, now_wall, io_mono_ms(e->io), &r->delays);
-    bool wants_report = false;
     list_for_each(l, &d->tasks) {
         struct entry *en = &r->entries[r->n++];
         fill_entry(e, r, en, list_entry(l, struct task, link), now_wall);
-        wants_report = wants_report || en->wants_report;
     }
-    if (wants_report)
-        r->report = report_new(e, d->parcel->message_id);
+    r->report = report_new(e, d->parcel->message_id);
     r->job.base.run = record_run;
     r->job.done = record_done;
     r->job.free = record_free;

@@ -55,6 +55,7 @@ void conf_init(struct conf *c, const struct conf_defaults *d)
     str_copy(str_of(d->hostname ? d->hostname : "localhost.localdomain"), c->hostname,
              sizeof(c->hostname));
     snprintf(c->sender, sizeof(c->sender), "mailer@%s", c->hostname);
+    str_copy(str_of(c->sender), c->report_postmaster, sizeof(c->report_postmaster));
     verify(endpoint_parse(STR("127.0.0.1"), d->is_foreground ? 2525 : 25, &c->listen[0], &why));
     c->listen_n = 1;
     c->allow[0] = net_of("127.0.0.0/8");
@@ -153,6 +154,10 @@ void conf_done(struct conf *c)
     free(c->routes);
     free(c->destinations);
     free(c->froms);
+    for (size_t i = 0; i < DSN_KIND_COUNT; i++) {
+        free(c->report_paths[i]);
+        free(c->report_templates[i]);
+    }
     free(c->check_receivers);
     free(c->lab_ca_file);
     free(c->store_path);

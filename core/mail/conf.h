@@ -10,6 +10,7 @@
 #include "core/base/err.h"
 #include "core/mail/addr.h"
 #include "core/mail/dnsdata.h"
+#include "core/mail/dsn.h"
 #include "core/mail/retry.h"
 
 #define CONF_ADDRS_MAX  16
@@ -132,6 +133,10 @@ struct conf {
     int64_t connect_timeout_ms; /* delivery.connect-timeout: default 30 s */
     /* [retry] */
     struct retry_policy retry; /* the profile with retry.first, .max, .lifetime, ... applied */
+    /* [report] */
+    char report_postmaster[ADDR_TEXT_MAX]; /* who hears of a report that failed; "" = nobody */
+    char *report_paths[DSN_KIND_COUNT];     /* own, or NULL: the built-in template */
+    char *report_templates[DSN_KIND_COUNT]; /* own, or NULL: read from the files at load, checked */
     /* sections with names */
     struct relay_conf relays[CONF_RELAYS_MAX];
     size_t relays_n;

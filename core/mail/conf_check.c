@@ -159,6 +159,16 @@ static int check_retry(const struct conf_parse *p)
     return 0;
 }
 
+/* A report that nobody gets goes to the sender address, unless the file says otherwise. Called when that is
+ * known. */
+static void fill_postmaster(const struct conf_parse *p)
+{
+    const struct conf_key *k = conf_key_find(SECTION_REPORT, STR("postmaster"));
+
+    if (!conf_line(p, k, 0))
+        memcpy(p->c->report_postmaster, p->c->sender, sizeof(p->c->report_postmaster));
+}
+
 /* Destinations that leave a key out have the general value. */
 static void fill_destinations(struct conf *c)
 {
@@ -183,6 +193,9 @@ int conf_check(const struct conf_parse *p)
         rc = check_routes(p);
     if (!rc)
         rc = check_retry(p);
+    if (!rc)
+        rc = conf_check_reports(p);
+    fill_postmaster(p);
     fill_destinations(p->c);
     return rc;
 }

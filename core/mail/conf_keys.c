@@ -15,6 +15,7 @@ const struct conf_section_row conf_sections[SECTION_COUNT] = {
     [SECTION_RELAY] = {"relay", "NAME"},
     [SECTION_ROUTE] = {"route", "DOMAIN or sender:ADDRESS"},
     [SECTION_RETRY] = {"retry", NULL},
+    [SECTION_REPORT] = {"report", NULL},
     [SECTION_DESTINATION] = {"destination", "DOMAIN or SITE"},
     [SECTION_FROM] = {"from", "DOMAIN or *"},
     [SECTION_CHECK] = {"check", NULL},
@@ -23,6 +24,7 @@ const struct conf_section_row conf_sections[SECTION_COUNT] = {
 };
 
 static const char *const from_policy_words[] = {"user", "always-sender", NULL};
+static const char *const none_words[] = {"none", NULL};
 static const char *const trust_words[] = {"auto", "no", "yes", NULL};
 const char *const conf_tls_words[] = {"none", "opportunistic", "required", "verified", NULL};
 const char *const conf_auth_words[] = {"auto",          "none",
@@ -340,6 +342,38 @@ const struct conf_key conf_keys[] = {
          "The least wait when the connection broke after a whole message was sent and before the "
          "answer came. It may have been delivered, and another try may deliver it twice. Default: "
          "the profile's. RFC 1047."},
+
+    {SECTION_REPORT, "postmaster", TYPE_MAILBOX, OF(report_postmaster), .words = none_words,
+     .allowed = "an address that receives mail, as postmaster@example.com, or none",
+     .rfc = "RFC 5321 6.1: no report about a report to its sender",
+     .explain =
+         "Who is told when one of our own reports about undelivered mail cannot be delivered itself, so "
+         "that nobody would know. A report to this address that fails is the end: there is none about "
+         "it. none: nobody; the log says it. Default: as identity.sender. RFC 5321 6.1."},
+#define TEMPLATE_HELP                                                                              \
+    "The text before the part for programs is this file, in UTF-8, instead of the built-in one. It may " \
+    "begin with the fields Subject and From, in a line each; then an empty line, then the text. "   \
+    "Lines are wrapped; one that begins with blanks stays indented. Of the whole report: {title} "  \
+    "{subject} {from} {arrival} {queue-id} {count} {hostname}, and, on a line of its own, {summary}, "   \
+    "which says in plain words who got what. Lines between {each} and {end} are said for each "     \
+    "recipient: {recipient} {what} {why} {last-answer} {todo} {last-try} {tries} {next-try} {until} " \
+    "{status} {server}. A line whose names all have nothing to say is left out; a brace is {{. The " \
+    "file is read and checked when the engine starts or reloads, and by mxhelmd check. Default: empty, " \
+    "the built-in text. "
+    {SECTION_REPORT, "failed", TYPE_PATH, OF(report_paths[DSN_KIND_FAILED]),
+     .allowed = "a path that begins with /", .rfc = "RFC 3464: the report's first part is for people",
+     .explain =
+         "The template of reports that tell of mail that could not be delivered. " TEMPLATE_HELP
+         "RFC 3464."},
+    {SECTION_REPORT, "delayed", TYPE_PATH, OF(report_paths[DSN_KIND_DELAYED]),
+     .allowed = "a path that begins with /", .rfc = "RFC 3464: the report's first part is for people",
+     .explain = "The template of notices about mail that is late and tried further "
+                "(retry.delay-notice). " TEMPLATE_HELP "RFC 3464."},
+    {SECTION_REPORT, "relayed", TYPE_PATH, OF(report_paths[DSN_KIND_DONE]),
+     .allowed = "a path that begins with /", .rfc = "RFC 3461 5.2.2: relayed",
+     .explain =
+         "The template of reports that a sender asked for (NOTIFY=SUCCESS): the message was handed to "
+         "another server, which cannot report itself. " TEMPLATE_HELP "RFC 3461 5.2.2."},
 
     {SECTION_DESTINATION, "connections", TYPE_COUNT, DESTINATION_OF(connections), .min = 1,
      .max = 1000, .allowed = "a number from 1 to 1000", .rfc = "",

@@ -14,6 +14,7 @@ enum conf_section {
     SECTION_RELAY,
     SECTION_ROUTE,
     SECTION_RETRY,
+    SECTION_REPORT,
     SECTION_DESTINATION,
     SECTION_FROM,
     SECTION_CHECK,
@@ -30,7 +31,7 @@ extern const struct conf_section_row conf_sections[SECTION_COUNT];
 
 enum conf_type {
     TYPE_HOSTNAME,  /* char[ADDR_DOMAIN_MAX + 1] */
-    TYPE_MAILBOX,   /* char[ADDR_TEXT_MAX] */
+    TYPE_MAILBOX,   /* char[ADDR_TEXT_MAX]; words[0], if any, is said for an empty one */
     TYPE_WORD,      /* an enum: index into words */
     TYPE_BOOL,      /* yes | no */
     TYPE_IP,        /* struct ip */
@@ -128,6 +129,8 @@ unsigned conf_line_near(const struct conf_parse *p, enum conf_section section, c
 int conf_check(const struct conf_parse *p);
 /* conf_relay.c: the same for one relay, its secrets included. */
 int conf_check_relay(const struct conf_parse *p, size_t i);
+/* conf_report.c: the templates are read and checked. */
+int conf_check_reports(const struct conf_parse *p);
 /* Fill values. p is NULL for defaults. */
 void conf_list_values(struct conf *c, const struct conf_parse *p);
 

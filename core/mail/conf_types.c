@@ -328,7 +328,12 @@ bool conf_set(const struct conf *c, const struct conf_key *k, size_t instance, s
     *why = NULL;
     switch (k->type) {
     case TYPE_HOSTNAME: return set_hostname(field, value, why);
-    case TYPE_MAILBOX: return set_mailbox(field, value, why);
+    case TYPE_MAILBOX:
+        if (k->words && str_eq_z(value, k->words[0])) {
+            *(char *)field = '\0';
+            return true;
+        }
+        return set_mailbox(field, value, why);
     case TYPE_WORD:
         if (!set_word(field, k->words, value))
             return false;
@@ -425,7 +430,9 @@ void conf_show(const struct conf *c, const struct conf_key *k, size_t instance, 
 
     switch (k->type) {
     case TYPE_HOSTNAME:
-    case TYPE_MAILBOX: buf_add_z(out, field); break;
+    case TYPE_MAILBOX:
+        buf_add_z(out, k->words && !*(const char *)field ? k->words[0] : field);
+        break;
     case TYPE_WORD: buf_add_z(out, k->words[*(const unsigned *)field]); break;
     case TYPE_BOOL: buf_add_z(out, *(const bool *)field ? "yes" : "no"); break;
     case TYPE_IP:

@@ -14,6 +14,8 @@ bool dsn_wanted(const struct message *m, unsigned notify, enum dsn_action action
     if (!m->reverse_path[0] || m->class == MSG_REPORT || (notify & DSN_NEVER))
         return false;
     switch (action) {
+    case DSN_ACT_NONE:
+    case DSN_ACT_COUNT: return false;
     case DSN_ACT_FAILED: return !notify || (notify & DSN_FAILURE);
     case DSN_ACT_DELAYED: return !notify || (notify & DSN_DELAY);
     case DSN_ACT_DELIVERED:
@@ -22,13 +24,15 @@ bool dsn_wanted(const struct message *m, unsigned notify, enum dsn_action action
     return false;
 }
 
-/* RFC 2047 words of at most 75 characters, none of which splits a character. */
+/* RFC 2047 words of at most 75 characters, none of which splits a character. The first one ends with the
+ * field's first line, which must not be empty. */
 static void add_encoded(struct buf *out, size_t *column, struct str s)
 {
     static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,-:";
 
     while (s.n) {
         CLEANUP(buf_done) struct buf word = BUF_INIT;
+        size_t room = *column + 1 + 75 > 78 && *column < 40 ? 77 - *column : 75;
         buf_add_z(&word, "=?UTF-8?Q?");
         while (s.n) {
             CLEANUP(buf_done) struct buf piece = BUF_INIT;
@@ -42,7 +46,7 @@ static void add_encoded(struct buf *out, size_t *column, struct str s)
                 else
                     buf_printf(&piece, "=%02X", (unsigned)(unsigned char)s.p[i]);
             }
-            if (word.n + piece.n + 2 > 75)
+            if (word.n + piece.n + 2 > room)
                 break;
             buf_add_str(&word, buf_str(&piece));
             s = str_sub(s, len, s.n);
@@ -73,14 +77,12 @@ static void add_text(struct buf *out, size_t *column, const char *text)
 
 static void add_subject(const struct dsn_in *in, struct buf *out)
 {
-    const char *subject = in->message->digest.subject;
+    CLEANUP(buf_done) struct buf subject = BUF_INIT;
     size_t column = strlen("Subject:");
 
+    dsn_write_field(in, "Subject", &subject);
     buf_add_z(out, "Subject:");
-    add_text(out, &column, dsn_title(in));
-    buf_add_c(out, ':');
-    column++;
-    add_text(out, &column, subject[0] ? subject : "(no subject)");
+    add_text(out, &column, buf_text(&subject));
     buf_add_z(out, "\r\n");
 }
 
@@ -97,11 +99,13 @@ static void add_references(const struct dsn_in *in, struct buf *out)
 
 static void add_header(const struct dsn_in *in, const char *boundary, bool is_8bit, struct buf *out)
 {
+    CLEANUP(buf_done) struct buf from = BUF_INIT;
     CLEANUP(buf_done) struct buf to = BUF_INIT;
     char date[40];
 
-    text_printable(&to, str_of(in->message->reverse_path), true);
-    buf_printf(out, "From: Mail Delivery System <MAILER-DAEMON@%s>\r\n", in->hostname);
+    text_printable(&to, str_of(in->to ? in->to : in->message->reverse_path), true);
+    dsn_write_field(in, "From", &from);
+    buf_printf(out, "From: %s\r\n", buf_text(&from));
     buf_printf(out, "To: <%s>\r\n", buf_text(&to));
     add_subject(in, out);
     buf_printf(out, "Date: %s\r\n", date_rfc5322(in->now_wall_ms, date));
@@ -111,9 +115,9 @@ static void add_header(const struct dsn_in *in, const char *boundary, bool is_8b
     /* RFC 3834 5: no vacation program answers this. */
     buf_add_z(out, "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n");
     buf_printf(out,
-               "Content-Type: multipart/report; report-type=delivery-status;\r\n"
+               "Content-Type: multipart/report; report-type=%s;\r\n"
                "\tboundary=\"%s\"\r\n",
-               boundary);
+               dsn_is_global(in) ? "global-delivery-status" : "delivery-status", boundary);
     if (is_8bit)
         buf_add_z(out, "Content-Transfer-Encoding: 8bit\r\n");
     buf_add_z(out, "\r\n");
@@ -187,24 +191,51 @@ static struct str header_of(struct str original)
     return str_sub(original, 0, original.n - rest.n);
 }
 
-static void add_original_part(const struct dsn_in *in, struct str original, bool is_8bit,
-                              struct buf *out)
+static void add_part_type(const char *type, struct str content, struct buf *out)
 {
-    buf_printf(out, "Content-Type: %s\r\n", in->is_full ? "message/rfc822" : "text/rfc822-headers");
-    if (is_8bit)
+    buf_printf(out, "Content-Type: %s\r\n", type);
+    if (!text_is_ascii(content))
         buf_add_z(out, "Content-Transfer-Encoding: 8bit\r\n");
     buf_add_z(out, "\r\n");
+}
+
+static void add_original_part(const struct dsn_in *in, struct str original, bool is_full,
+                              struct buf *out)
+{
+    const char *type = is_full ? "message/rfc822" : "text/rfc822-headers";
+
+    if (dsn_is_global(in)) /* RFC 6533 4 */
+        type = is_full ? "message/global" : "message/global-headers";
+    add_part_type(type, original, out);
     buf_add_str(out, original);
     if (!str_ends(original, STR("\r\n")))
         buf_add_z(out, "\r\n");
+}
+
+/* Lines as 8bit demands them (RFC 2045 2.8): what may be sent on may have been made shorter on its way,
+ * but a report cannot do that to what it returns. */
+static bool has_sound_lines(struct str s)
+{
+    while (s.n) {
+        struct str line = str_split(&s, '\n');
+        if (line.n > LINE_BYTES_MAX + 1 || memchr(line.p, '\0', line.n))
+            return false;
+    }
+    return true;
+}
+
+/* All of it comes back when it has failed; with other news only its header (RFC 3461 4.3). */
+static bool returns_all(const struct dsn_in *in)
+{
+    return in->is_full && dsn_count(in, DSN_ACT_FAILED) && has_sound_lines(in->original);
 }
 
 void dsn_write(const struct dsn_in *in, struct buf *out)
 {
     CLEANUP(buf_done) struct buf words = BUF_INIT;
     CLEANUP(buf_done) struct buf status = BUF_INIT;
-    struct str original = in->is_full ? in->original : header_of(in->original);
-    bool is_8bit = !text_is_ascii(original);
+    bool is_full = returns_all(in);
+    struct str original = is_full ? in->original : header_of(in->original);
     char boundary[64];
 
     add_words_part(in, &words);
@@ -215,15 +246,17 @@ void dsn_write(const struct dsn_in *in, struct buf *out)
     buf_add_str(&words, buf_str(&status));
     choose_boundary(in, buf_str(&words), original, boundary);
 
-    add_header(in, boundary, is_8bit, out);
+    add_header(in, boundary, !text_is_ascii(original) || !text_is_ascii(buf_str(&status)), out);
     buf_printf(out, "This is a report about mail, in MIME format.\r\n\r\n--%s\r\n", boundary);
     buf_add(out, words.p, words_n);
-    buf_printf(out, "--%s\r\nContent-Type: message/delivery-status\r\n\r\n", boundary);
+    buf_printf(out, "--%s\r\n", boundary);
+    add_part_type(dsn_is_global(in) ? "message/global-delivery-status" : "message/delivery-status",
+                  buf_str(&status), out);
     buf_add_str(out, buf_str(&status));
     buf_add_z(out, "\r\n");
     if (original.n) {
         buf_printf(out, "--%s\r\n", boundary);
-        add_original_part(in, original, is_8bit, out);
+        add_original_part(in, original, is_full, out);
         buf_add_z(out, "\r\n");
     }
     buf_printf(out, "--%s--\r\n", boundary);

@@ -13,6 +13,8 @@
 static const char *action_name(enum dsn_action a)
 {
     switch (a) {
+    case DSN_ACT_NONE:
+    case DSN_ACT_COUNT: break;
     case DSN_ACT_FAILED: return "failed";
     case DSN_ACT_DELAYED: return "delayed";
     case DSN_ACT_DELIVERED: return "delivered";
@@ -63,14 +65,18 @@ static void add_folded(struct buf *out, size_t *column, struct str s)
 }
 
 /* "Name: type; value". */
-static void add_value(struct buf *out, const char *name, const char *type, const char *value)
+static void add_value(struct buf *out, const char *name, const char *type, const char *value,
+                      bool is_global)
 {
     CLEANUP(buf_done) struct buf printable = BUF_INIT;
     CLEANUP(buf_done) struct buf ascii = BUF_INIT;
     size_t column = strlen(name) + 1;
 
     text_printable(&printable, str_of(value), true);
-    add_ascii(&ascii, buf_str(&printable), false);
+    if (is_global)
+        buf_add_str(&ascii, buf_str(&printable));
+    else
+        add_ascii(&ascii, buf_str(&printable), false);
     buf_printf(out, "%s:", name);
     if (type[0]) {
         buf_printf(out, " %s;", type);
@@ -80,20 +86,22 @@ static void add_value(struct buf *out, const char *name, const char *type, const
     buf_add_z(out, "\r\n");
 }
 
-static void add_address(struct buf *out, const char *name, const char *address)
+/* Of type utf-8 as it is in a global report, else as utf-8-addr-xtext (RFC 6533 3). */
+static void add_address(struct buf *out, const char *name, const char *type, const char *address,
+                        bool is_global)
 {
     CLEANUP(buf_done) struct buf ascii = BUF_INIT;
 
-    if (text_is_ascii(str_of(address))) {
-        add_value(out, name, "rfc822", address);
+    if (is_global || text_is_ascii(str_of(address))) {
+        add_value(out, name, type, address, is_global);
         return;
     }
     add_ascii(&ascii, str_of(address), true);
-    add_value(out, name, "utf-8", buf_text(&ascii));
+    add_value(out, name, type, buf_text(&ascii), false);
 }
 
 /* ORCPT is "type;text". */
-static void add_original_recipient(struct buf *out, const char *orcpt)
+static void add_original_recipient(struct buf *out, const char *orcpt, bool is_global)
 {
     struct str text = str_of(orcpt);
     struct str type = str_split(&text, ';');
@@ -108,7 +116,7 @@ static void add_original_recipient(struct buf *out, const char *orcpt)
         if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
               *c == '-'))
             return;
-    add_value(out, "Original-Recipient", type_text, address);
+    add_address(out, "Original-Recipient", type_text, address, is_global);
 }
 
 static void add_date(struct buf *out, const char *name, int64_t wall_ms)
@@ -120,33 +128,40 @@ static void add_date(struct buf *out, const char *name, int64_t wall_ms)
 }
 
 /* A server's own words, or ours with a type that says so (RFC 3464 2.3.6). */
-static void add_diagnostic(struct buf *out, const struct outcome *o)
+static void add_diagnostic(struct buf *out, const struct outcome *o, bool is_global)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT;
 
     if (o->code && o->host[0]) {
         buf_printf(&text, "%03d ", o->code);
         buf_add_z(&text, o->text);
-        add_value(out, "Diagnostic-Code", "smtp", buf_text(&text));
+        add_value(out, "Diagnostic-Code", "smtp", buf_text(&text), is_global);
         return;
     }
     outcome_sentence(o, &text);
     if (text.n)
-        add_value(out, "Diagnostic-Code", "X-mxhelm", buf_text(&text));
+        add_value(out, "Diagnostic-Code", "X-mxhelm", buf_text(&text), is_global);
 }
 
-static void add_recipient(struct buf *out, const struct dsn_rcpt *r)
+const struct outcome *dsn_answer(const struct dsn_rcpt *r)
 {
+    return r->before && !r->is_returned ? r->before : r->outcome;
+}
+
+static void add_recipient(struct buf *out, const struct dsn_rcpt *r, bool is_global)
+{
+    const struct outcome *answer = dsn_answer(r);
     char status[16];
 
     if (r->orcpt[0])
-        add_original_recipient(out, r->orcpt);
-    add_address(out, "Final-Recipient", r->address);
+        add_original_recipient(out, r->orcpt, is_global);
+    add_address(out, "Final-Recipient", text_is_ascii(str_of(r->address)) ? "rfc822" : "utf-8",
+                r->address, is_global);
     buf_printf(out, "Action: %s\r\n", action_name(r->action));
-    add_value(out, "Status", "", dsn_status(r, status));
-    if (r->outcome->host[0])
-        add_value(out, "Remote-MTA", "dns", r->outcome->host);
-    add_diagnostic(out, r->outcome);
+    add_value(out, "Status", "", dsn_status(r, status), false);
+    if (answer->host[0])
+        add_value(out, "Remote-MTA", "dns", answer->host, false);
+    add_diagnostic(out, answer, is_global);
     add_date(out, "Last-Attempt-Date", r->last_try_wall_ms);
     if (r->action == DSN_ACT_DELAYED)
         add_date(out, "Will-Retry-Until", r->retry_until_wall_ms);
@@ -154,12 +169,14 @@ static void add_recipient(struct buf *out, const struct dsn_rcpt *r)
 
 void dsn_write_status(const struct dsn_in *in, struct buf *out)
 {
+    bool is_global = dsn_is_global(in);
+
     if (in->message->envid[0])
-        add_value(out, "Original-Envelope-Id", "", in->message->envid);
-    add_value(out, "Reporting-MTA", "dns", in->hostname);
+        add_value(out, "Original-Envelope-Id", "", in->message->envid, false);
+    add_value(out, "Reporting-MTA", "dns", in->hostname, false);
     add_date(out, "Arrival-Date", in->message->arrival_wall_ms);
     for (size_t i = 0; i < in->rcpts_n; i++) {
         buf_add_z(out, "\r\n");
-        add_recipient(out, &in->rcpts[i]);
+        add_recipient(out, &in->rcpts[i], is_global);
     }
 }

@@ -1,70 +1,90 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The first part of a report: for somebody who never saw one. What happened, why, what to do, in
- * this order, and never a word that contradicts the action (a failure never says "delivered").
+ * What a report says to somebody who never saw one: what happened, why, what to do, in this order, and
+ * never a word that contradicts the action (a failure never says "delivered"). Each name that a template may use
+ * is one function here.
  */
 #include "core/base/text.h"
 #include "core/mail/date.h"
 #include "core/mail/dsn_private.h"
+#include "core/mail/id.h"
 
-#define COLUMNS 76
-#define INDENT  "    "
-#define HANG    "  " /* more for the later lines of an indented paragraph */
+#define INDENT "    "
 
-/* Characters, not octets. */
-static size_t width_of(struct str s)
+size_t dsn_count(const struct dsn_in *in, enum dsn_action action)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < s.n; i++)
-        n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+    for (size_t i = 0; i < in->rcpts_n; i++)
+        n += in->rcpts[i].action == action;
     return n;
 }
 
-/* At most COLUMNS - 8 characters from the front of a word. */
-static struct str word_part(struct str word)
+bool dsn_is_global(const struct dsn_in *in)
 {
-    size_t n = 0, chars = 0;
-
-    while (n < word.n) {
-        bool is_start = ((unsigned char)word.p[n] & 0xc0) != 0x80;
-        if (is_start && ++chars > COLUMNS - 8)
-            break;
-        n++;
-    }
-    return str_sub(word, 0, n);
+    return (in->message->flags & MSG_UTF8) != 0;
 }
 
-/* One paragraph, wrapped; later lines are indented too. */
-static void add_wrapped(struct buf *out, const char *indent, struct str text)
-{
-    const char *hang = indent[0] ? HANG : "";
-    size_t column = strlen(indent);
-    bool is_first = true;
+/* --- of the whole report --- */
 
-    buf_add_z(out, indent);
-    while (text.n) {
-        struct str word = str_split(&text, ' ');
-        while (word.n) {
-            struct str part = word_part(word);
-            word = str_sub(word, part.n, word.n);
-            if (!is_first && column + 1 + width_of(part) > COLUMNS) {
-                buf_printf(out, "\r\n%s%s", indent, hang);
-                column = strlen(indent) + strlen(hang);
-                is_first = true;
-            }
-            if (!is_first)
-                buf_add_c(out, ' ');
-            column += width_of(part) + !is_first;
-            buf_add_str(out, part);
-            is_first = false;
-        }
-    }
-    buf_add_z(out, "\r\n");
+static void say_title(const struct dsn_in *in, const struct dsn_rcpt *r UNUSED, struct buf *out)
+{
+    if (in->message->class == MSG_REPORT)
+        buf_add_z(out, "Undelivered report");
+    else if (dsn_count(in, DSN_ACT_FAILED))
+        buf_add_z(out, "Undelivered mail");
+    else if (dsn_count(in, DSN_ACT_DELAYED))
+        buf_add_z(out, "Delayed mail");
+    else
+        buf_add_z(out, dsn_count(in, DSN_ACT_DELIVERED) ? "Delivered mail" : "Relayed mail");
 }
 
-static void add_line(struct buf *out, const char *indent, const char *fmt, ...) PRINTF_LIKE(3, 4);
-static void add_line(struct buf *out, const char *indent, const char *fmt, ...)
+static void say_subject(const struct dsn_in *in, const struct dsn_rcpt *r UNUSED, struct buf *out)
+{
+    const char *subject = in->message->digest.subject;
+
+    text_printable(out, subject[0] ? str_of(subject) : STR("(no subject)"), true);
+}
+
+static void say_from(const struct dsn_in *in, const struct dsn_rcpt *r UNUSED, struct buf *out)
+{
+    text_printable(out, str_of(in->message->digest.from), true);
+}
+
+static void say_hostname(const struct dsn_in *in, const struct dsn_rcpt *r UNUSED, struct buf *out)
+{
+    buf_add_z(out, in->hostname);
+}
+
+static void say_time(int64_t wall_ms, struct buf *out)
+{
+    char date[40];
+
+    if (wall_ms > 0)
+        buf_add_z(out, date_rfc5322(wall_ms, date));
+}
+
+static void say_arrival(const struct dsn_in *in, const struct dsn_rcpt *r UNUSED, struct buf *out)
+{
+    say_time(in->message->arrival_wall_ms, out);
+}
+
+static void say_queue_id(const struct dsn_in *in, const struct dsn_rcpt *r UNUSED, struct buf *out)
+{
+    char id[ID_TEXT_MAX];
+
+    if (in->message->id)
+        buf_add_z(out, id_text(in->message->id, id));
+}
+
+static void say_count(const struct dsn_in *in, const struct dsn_rcpt *r UNUSED, struct buf *out)
+{
+    buf_printf(out, "%zu", in->rcpts_n);
+}
+
+static void add_paragraph(struct buf *out, const char *indent, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+static void add_paragraph(struct buf *out, const char *indent, const char *fmt, ...)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT;
     CLEANUP(buf_done) struct buf clean = BUF_INIT;
@@ -74,76 +94,61 @@ static void add_line(struct buf *out, const char *indent, const char *fmt, ...)
     buf_vprintf(&text, fmt, ap);
     va_end(ap);
     text_printable(&clean, buf_str(&text), true);
-    add_wrapped(out, indent, buf_str(&clean));
+    dsn_wrap(out, indent, buf_str(&clean));
 }
 
-static size_t count_of(const struct dsn_in *in, enum dsn_action action)
-{
-    size_t n = 0;
+static const struct {
+    enum dsn_action action;
+    const char *one, *before, *behind; /* "before N behind" for several */
+} summaries[] = {
+    {DSN_ACT_FAILED,
+     "Your message could not be delivered to this recipient, and is not tried any more:",
+     "Your message could not be delivered to these", "recipients, and is not tried any more:"},
+    {DSN_ACT_DELAYED,
+     "Your message has not reached this recipient yet. It is tried further; do not send it again:",
+     "Your message has not reached these",
+     "recipients yet. It is tried further; do not send it again:"},
+    {DSN_ACT_DELIVERED, "The mail server of this recipient has accepted your message:",
+     "The mail servers of these", "recipients have accepted your message:"},
+    {DSN_ACT_RELAYED,
+     "Your message was handed to another server, which will not confirm its delivery, for this "
+     "recipient:",
+     "Your message was handed to another server, which will not confirm its delivery, for these",
+     "recipients:"},
+};
 
+/* To the postmaster, about a report of ours. */
+static void say_double_summary(const struct dsn_in *in, struct buf *out)
+{
+    add_paragraph(out, "",
+                  "This mail server could not deliver a report of its own, and nobody else is told "
+                  "of that. It was for:");
     for (size_t i = 0; i < in->rcpts_n; i++)
-        n += in->rcpts[i].action == action;
-    return n;
+        add_paragraph(out, INDENT, "%s", in->rcpts[i].address);
+    buf_add_z(out, "\r\n");
 }
 
-const char *dsn_title(const struct dsn_in *in)
+void dsn_say_summary(const struct dsn_in *in, struct buf *out)
 {
-    return count_of(in, DSN_ACT_FAILED)      ? "Undelivered mail"
-           : count_of(in, DSN_ACT_DELAYED)   ? "Delayed mail"
-           : count_of(in, DSN_ACT_DELIVERED) ? "Delivered mail"
-                                             : "Relayed mail";
-}
-
-static void add_summary(const struct dsn_in *in, struct buf *out)
-{
-    static const struct {
-        enum dsn_action action;
-        const char *one, *before, *behind; /* "before N behind" for several */
-    } kinds[] = {
-        {DSN_ACT_FAILED,
-         "Your message could not be delivered to this recipient, and is not tried any more:",
-         "Your message could not be delivered to these", "recipients, and is not tried any more:"},
-        {DSN_ACT_DELAYED,
-         "Your message has not reached this recipient yet. It is tried further; do not send it "
-         "again:",
-         "Your message has not reached these",
-         "recipients yet. It is tried further; do not send it again:"},
-        {DSN_ACT_DELIVERED, "The mail server of this recipient has accepted your message:",
-         "The mail servers of these", "recipients have accepted your message:"},
-        {DSN_ACT_RELAYED,
-         "Your message was handed to another server, which will not confirm its delivery, for this "
-         "recipient:",
-         "Your message was handed to another server, which will not confirm its delivery, for "
-         "these",
-         "recipients:"},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        size_t n = count_of(in, kinds[i].action);
+    if (in->message->class == MSG_REPORT) {
+        say_double_summary(in, out);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(summaries); i++) {
+        size_t n = dsn_count(in, summaries[i].action);
         if (n == 1)
-            add_line(out, "", "%s", kinds[i].one);
+            add_paragraph(out, "", "%s", summaries[i].one);
         else if (n > 1)
-            add_line(out, "", "%s %zu %s", kinds[i].before, n, kinds[i].behind);
+            add_paragraph(out, "", "%s %zu %s", summaries[i].before, n, summaries[i].behind);
         for (size_t j = 0; n && j < in->rcpts_n; j++)
-            if (in->rcpts[j].action == kinds[i].action)
-                add_line(out, INDENT, "%s", in->rcpts[j].address);
+            if (in->rcpts[j].action == summaries[i].action)
+                add_paragraph(out, INDENT, "%s", in->rcpts[j].address);
         if (n)
             buf_add_z(out, "\r\n");
     }
 }
 
-static void add_message(const struct dsn_in *in, struct buf *out)
-{
-    const struct message *m = in->message;
-    char date[40];
-
-    add_line(out, "", "The message:");
-    add_line(out, INDENT, "Subject: %s", m->digest.subject[0] ? m->digest.subject : "(none)");
-    if (m->digest.from[0])
-        add_line(out, INDENT, "From: %s", m->digest.from);
-    add_line(out, INDENT, "Taken in: %s", date_rfc5322(m->arrival_wall_ms, date));
-    buf_add_z(out, "\r\n");
-}
+/* --- of a recipient --- */
 
 static bool starts(const char *s, const char *prefix)
 {
@@ -188,7 +193,9 @@ static const char *advice_for(const struct dsn_rcpt *r)
 {
     const char *enhanced = r->outcome->enhanced;
 
-    if (r->is_expired && r->outcome->stage <= STAGE_GREETING)
+    if (r->is_returned)
+        return "If you do not know why, " ASK_ADMIN ".";
+    if (r->is_expired && dsn_answer(r)->stage <= STAGE_GREETING)
         return "The recipient's server could not be reached all this time. Check the address, and "
                "try again later; if it is urgent, tell the recipient in another way.";
     for (size_t i = 0; enhanced[0] && enhanced[1] == '.' && i < ARRAY_LEN(advices); i++) {
@@ -200,89 +207,165 @@ static const char *advice_for(const struct dsn_rcpt *r)
     return "If you cannot tell from the answer above what is wrong, " ASK_ADMIN ".";
 }
 
-static void add_what(struct buf *out, const struct dsn_in *in, const struct dsn_rcpt *r)
+static void say_recipient(const struct dsn_in *in UNUSED, const struct dsn_rcpt *r, struct buf *out)
+{
+    text_printable(out, str_of(r->address), true);
+}
+
+static void say_failed(const struct dsn_in *in, const struct dsn_rcpt *r, struct buf *out)
+{
+    char time[16];
+
+    if (r->is_returned)
+        buf_add_z(out, "the operator of this mail server took it out of the queue and returns it.");
+    else if (r->is_expired)
+        buf_printf(out, "it could not be delivered for %s, and is given up.",
+                   text_duration(in->now_wall_ms - in->message->arrival_wall_ms, time));
+    else if (r->outcome->code)
+        buf_add_z(out, "the recipient's mail server refused the message.");
+    else
+        buf_add_z(out, "there is no way to deliver it.");
+}
+
+static void say_what(const struct dsn_in *in, const struct dsn_rcpt *r, struct buf *out)
 {
     const char *host = r->outcome->host[0] ? r->outcome->host : "on its way";
     char time[16];
 
     switch (r->action) {
-    case DSN_ACT_FAILED:
-        if (r->is_expired)
-            add_line(out, INDENT,
-                     "What happened: it could not be delivered for %s, and is given up.",
-                     text_duration(in->now_wall_ms - in->message->arrival_wall_ms, time));
-        else if (r->outcome->code)
-            add_line(out, INDENT,
-                     "What happened: the recipient's mail server refused the message.");
-        else
-            add_line(out, INDENT, "What happened: there is no way to deliver it.");
-        break;
+    case DSN_ACT_NONE:
+    case DSN_ACT_COUNT: break;
+    case DSN_ACT_FAILED: say_failed(in, r, out); break;
     case DSN_ACT_DELAYED:
-        add_line(out, INDENT, "What happened: it has been waiting for %s.",
-                 text_duration(in->now_wall_ms - in->message->arrival_wall_ms, time));
+        buf_printf(out, "it has been waiting for %s.",
+                   text_duration(in->now_wall_ms - in->message->arrival_wall_ms, time));
         break;
     case DSN_ACT_DELIVERED:
-        add_line(out, INDENT,
-                 "What happened: the server %s has accepted it. That is not yet the mailbox: what "
-                 "that server does with it is not known here.",
-                 host);
+        buf_printf(out,
+                   "the server %s has accepted it. That is not yet the mailbox: what that server "
+                   "does with it is not known here.",
+                   host);
         break;
     case DSN_ACT_RELAYED:
-        add_line(out, INDENT, "What happened: the server %s has accepted it, to pass it on.", host);
+        buf_printf(out, "the server %s has accepted it, to pass it on.", host);
         break;
     }
 }
 
-static void add_why(struct buf *out, const struct dsn_rcpt *r)
+static bool is_refused(const struct dsn_rcpt *r)
 {
-    CLEANUP(buf_done) struct buf sentence = BUF_INIT;
-    const char *label =
-        r->action == DSN_ACT_FAILED && !r->is_expired ? "Why" : "The last answer was";
-
-    outcome_sentence(r->outcome, &sentence);
-    if (sentence.n)
-        add_line(out, INDENT, "%s: %s", label, buf_text(&sentence));
+    return r->action == DSN_ACT_FAILED && !r->is_expired;
 }
 
-static void add_todo(struct buf *out, const struct dsn_rcpt *r)
+static void say_why(const struct dsn_in *in UNUSED, const struct dsn_rcpt *r, struct buf *out)
+{
+    if (r->is_returned && starts(r->outcome->text, DSN_RETURNED ": "))
+        text_printable(out, str_of(r->outcome->text + strlen(DSN_RETURNED ": ")), true);
+    else if (is_refused(r) && !r->is_returned)
+        outcome_sentence(r->outcome, out);
+}
+
+static void say_last_answer(const struct dsn_in *in UNUSED, const struct dsn_rcpt *r,
+                            struct buf *out)
+{
+    if (!is_refused(r))
+        outcome_sentence(dsn_answer(r), out);
+    else if (r->before)
+        outcome_sentence(r->before, out);
+}
+
+static void say_todo(const struct dsn_in *in, const struct dsn_rcpt *r, struct buf *out)
 {
     char date[40];
 
-    if (r->action == DSN_ACT_FAILED)
-        add_line(out, INDENT, "What to do: %s", advice_for(r));
+    if (in->message->class == MSG_REPORT)
+        buf_add_z(out,
+                  "find out who sends with that address, and why it takes no mail: whoever it is "
+                  "does not know what the report says.");
+    else if (r->action == DSN_ACT_FAILED)
+        buf_add_z(out, advice_for(r));
     else if (r->action == DSN_ACT_DELAYED && r->retry_until_wall_ms > 0)
-        add_line(out, INDENT,
-                 "What to do: nothing. It is tried until %s; if that does not help, you will get "
-                 "another report.",
-                 date_rfc5322(r->retry_until_wall_ms, date));
+        buf_printf(out,
+                   "nothing. It is tried until %s; if that does not help, you will get another "
+                   "report.",
+                   date_rfc5322(r->retry_until_wall_ms, date));
     else
-        add_line(out, INDENT, "What to do: nothing.");
+        buf_add_z(out, "nothing.");
 }
 
-static void add_tries(struct buf *out, const struct dsn_rcpt *r)
+static void say_last_try(const struct dsn_in *in UNUSED, const struct dsn_rcpt *r, struct buf *out)
 {
-    char date[40];
+    say_time(r->last_try_wall_ms, out);
+}
 
+static void say_next_try(const struct dsn_in *in UNUSED, const struct dsn_rcpt *r, struct buf *out)
+{
+    if (r->action == DSN_ACT_DELAYED)
+        say_time(r->next_try_wall_ms, out);
+}
+
+static void say_until(const struct dsn_in *in UNUSED, const struct dsn_rcpt *r, struct buf *out)
+{
+    if (r->action == DSN_ACT_DELAYED)
+        say_time(r->retry_until_wall_ms, out);
+}
+
+static void say_tries(const struct dsn_in *in UNUSED, const struct dsn_rcpt *r, struct buf *out)
+{
     if (r->last_try_wall_ms > 0)
-        add_line(out, INDENT, "Last tried: %s, %u %s in all.",
-                 date_rfc5322(r->last_try_wall_ms, date), r->tries,
-                 r->tries == 1 ? "try" : "tries");
+        buf_printf(out, "%u %s", r->tries, r->tries == 1 ? "try" : "tries");
 }
 
-void dsn_write_words(const struct dsn_in *in, struct buf *out)
+static void say_status(const struct dsn_in *in UNUSED, const struct dsn_rcpt *r, struct buf *out)
 {
-    add_summary(in, out);
-    add_message(in, out);
-    for (size_t i = 0; i < in->rcpts_n; i++) {
-        const struct dsn_rcpt *r = &in->rcpts[i];
-        add_line(out, "", "%s", r->address);
-        add_what(out, in, r);
-        add_why(out, r);
-        add_todo(out, r);
-        add_tries(out, r);
-        buf_add_z(out, "\r\n");
-    }
-    add_line(out, "",
-             "This report was written by the mail server %s. The next part is for programs.",
-             in->hostname);
+    char status[16];
+
+    buf_add_z(out, dsn_status(r, status));
+}
+
+static void say_server(const struct dsn_in *in UNUSED, const struct dsn_rcpt *r, struct buf *out)
+{
+    text_printable(out, str_of(dsn_answer(r)->host), true);
+}
+
+/* --- the names --- */
+
+static void say_summary(const struct dsn_in *in, const struct dsn_rcpt *r UNUSED, struct buf *out)
+{
+    dsn_say_summary(in, out);
+}
+
+static const struct dsn_name names[] = {
+    {"title", false, true, say_title},
+    {"subject", false, true, say_subject},
+    {"hostname", false, true, say_hostname},
+    {"from", false, false, say_from},
+    {"arrival", false, false, say_arrival},
+    {"queue-id", false, true, say_queue_id},
+    {"count", false, true, say_count},
+    {"summary", false, false, say_summary},
+    {"recipient", true, false, say_recipient},
+    {"what", true, false, say_what},
+    {"why", true, false, say_why},
+    {"last-answer", true, false, say_last_answer},
+    {"todo", true, false, say_todo},
+    {"last-try", true, false, say_last_try},
+    {"tries", true, false, say_tries},
+    {"next-try", true, false, say_next_try},
+    {"until", true, false, say_until},
+    {"status", true, false, say_status},
+    {"server", true, false, say_server},
+};
+
+const struct dsn_name *dsn_name_find(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_eq_z(name, names[i].name))
+            return &names[i];
+    return NULL;
+}
+
+const struct dsn_name *dsn_name_at(size_t i)
+{
+    return i < ARRAY_LEN(names) ? &names[i] : NULL;
 }

@@ -92,6 +92,7 @@ struct outcome {
     struct tls_facts tls;
     bool is_suspended; /* not tried again this time: the site failed with this outcome just before */
     unsigned conn_use; /* transactions on this connection, this one included */
+    bool is_dsn_passed; /* DELIVERED to a server with DSN (RFC 3461): it answers for reports now. Not stored */
     int64_t retry_after_ms; /* the server's own "try again in", 0 = none said */
     char tag[24]; /* a cause that no code or errno tells: "null-mx", "loop", "no-mechanism",
                      "not-offered", "SERVFAIL", "expired"; "" = none */

@@ -89,6 +89,7 @@ void client_fill(const struct smtp_client *s, struct outcome *o, unsigned use)
     o->port = s->conf.port;
     o->tls = s->tls;
     o->conn_use = use;
+    o->is_dsn_passed = (s->extensions & SMTP_EXT_DSN) != 0;
 }
 
 enum stage client_stage(const struct smtp_client *s)

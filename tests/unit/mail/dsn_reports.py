@@ -14,7 +14,7 @@ SAMPLES = sys.argv.pop(1)
 WANT = {
     "plain": (1, "failed", "5.1.1", "message/rfc822", True),
     "headers": (2, "failed", "5.1.1", "text/rfc822-headers", False),
-    "delayed": (1, "delayed", "4.7.1", "message/rfc822", True),
+    "delayed": (1, "delayed", "4.7.1", "text/rfc822-headers", False),
     "delivered": (1, "delivered", "2.0.0", "text/rfc822-headers", False),
     "relayed": (1, "relayed", "2.0.0", "text/rfc822-headers", False),
     "expired": (3, "failed", "5.4.7", "message/rfc822", True),

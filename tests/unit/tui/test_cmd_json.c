@@ -83,8 +83,8 @@ static void names_are_stable(void **state)
                                           "info",
                                           NULL};
     static const char *const job[] = {
-        "job",     "verb",  "state",   "filter",  "who",     "reason", "to",    "dry_run",
-        "started", "ended", "matched", "changed", "skipped", "oldest", "error", NULL};
+        "job",     "verb",    "state",  "filter", "to",    "text",    "undoes",  "who", "reason",
+        "dry_run", "started", "ended",  "matched", "changed", "skipped", "oldest", "error", NULL};
     static const char *const totals[] = {"engine",     "recipients", "deferred", "messages",
                                          "size_bytes", "oldest",     NULL};
     static const char *const status[] = {"engine",
