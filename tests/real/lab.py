@@ -88,8 +88,7 @@ port = {mx}
 connect-timeout = 5s
 {delivery}
 [retry]
-first = 1s
-max = 2s
+{retry}
 unconfirmed = {unconfirmed}
 [lab]
 special-use = yes
@@ -131,10 +130,11 @@ class Lab:
         self.programs = []
         self.write_conf(**conf)
 
-    def write_conf(self, listen="", delivery="", more="", unconfirmed="1s", raw=None):
+    def write_conf(self, listen="", delivery="", more="", unconfirmed="1s", raw=None,
+                   retry="first = 1s\nmax = 2s"):
         text = raw if raw is not None else CONFIG.format(
             net=self.net, smtp=self.smtp, store=self.store, dns=self.dns, mx=self.mx,
-            listen=listen, delivery=delivery, more=more,
+            listen=listen, delivery=delivery, more=more, retry=retry,
             unconfirmed=unconfirmed)
         with open(self.conf, "w", encoding="utf-8") as f:
             f.write(text)
