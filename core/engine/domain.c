@@ -4,7 +4,7 @@
 #include "core/engine/outbound.h"
 #include "core/engine/record.h"
 #include "core/engine/relay.h"
-#include "core/engine/schedule.h"
+#include "core/engine/site_queue.h"
 #include "core/mail/way.h"
 
 /* A resolution is used again for that long at most; the resolver's cache knows the true TTL. */
@@ -38,6 +38,8 @@ static struct domain *get(struct schedule *s, const char *name, int relay,
         d->host = host;
         d->schedule = s;
         list_init(&d->waiting);
+        ready_init(&d->gated);
+        list_init(&d->gate);
         map_put(&s->domains, str_of(key), d);
     }
     d->used_mono_ms = io_mono_ms(s->engine->io);
@@ -106,6 +108,8 @@ void domain_free(struct domain *d)
     if (d->site)
         d->site->domains--;
     transcript_done(&d->mx);
+    list_remove(&d->gate);
+    ready_done(&d->gated);
     free(d);
 }
 
@@ -125,6 +129,7 @@ static struct site *site_get(struct schedule *s, const char *name, const char *d
         site->schedule = s;
         list_init(&site->turn);
         ready_init(&site->ready);
+        list_init(&site->gated);
         list_init(&site->idle);
         unsigned max = connections_max(s->engine->conf, domain, name);
         window_init(&site->window, max < 5 ? max : 5, max);
@@ -269,7 +274,7 @@ static void sweep_sites(struct schedule *s, int64_t before)
     list_init(&gone);
     while (map_next(&s->sites, &at, &key, &value)) {
         struct site *site = value;
-        if (site->domains == 0 && site->outbounds == 0 && ready_is_empty(&site->ready) &&
+        if (site->domains == 0 && site->outbounds == 0 && site_queue_is_empty(site) &&
             site->used_mono_ms < before)
             list_push_back(&gone, &site->turn);
     }

@@ -5,6 +5,7 @@
 #include "core/engine/outbound.h"
 #include "core/engine/record.h"
 #include "core/engine/relay.h"
+#include "core/engine/site_queue.h"
 #include "core/engine/window_fill.h"
 
 /* --- the window's things --- */
@@ -105,7 +106,7 @@ void schedule_place(struct schedule *s, struct delivery *d)
     }
     struct site *site = dom->site;
     site->used_mono_ms = io_mono_ms(s->engine->io);
-    ready_push(&site->ready, d);
+    site_queue_put(d);
     into_turn(site);
     schedule_pump(s);
 }
@@ -124,8 +125,8 @@ static bool is_suited(void *arg, const struct delivery *d)
 
 static void take(struct site *site, struct delivery *d)
 {
-    ready_take(&site->ready, d);
-    if (ready_is_empty(&site->ready))
+    site_queue_take(site, d);
+    if (site_queue_is_empty(site))
         list_remove(&site->turn);
 }
 
@@ -134,7 +135,7 @@ struct delivery *schedule_take(struct site *site, enum tls_level level)
     struct wanted w = {site->schedule, level};
     if (!engine_delivers(site->schedule->engine))
         return NULL;
-    struct delivery *d = ready_next(&site->ready, is_suited, &w);
+    struct delivery *d = site_queue_next(site, is_suited, &w);
     if (d)
         take(site, d);
     return d;
@@ -147,11 +148,13 @@ static void defer_ready(struct site *site, const struct outcome *why)
 {
     struct engine *e = site->schedule->engine;
     struct outcome o = *why;
-    struct delivery *d;
+    struct list all, *l;
+    list_init(&all);
     o.is_suspended = true;
     list_remove(&site->turn);
-    while ((d = ready_next(&site->ready, NULL, NULL))) {
-        ready_take(&site->ready, d);
+    site_queue_drain(site, &all);
+    while ((l = list_pop_front(&all))) {
+        struct delivery *d = list_entry(l, struct delivery, link);
         if (!relay_takes_over(e, d, &o))
             record_outcome(e, d, &o);
     }
@@ -163,7 +166,7 @@ static const struct outcome *site_trouble(struct site *site)
     struct engine *e = site->schedule->engine;
     if (site->dead_why && window_limit(&site->window, io_mono_ms(e->io)) == 0)
         return site->dead_why;
-    return relay_trouble(e, ready_next(&site->ready, NULL, NULL)->domain->relay);
+    return relay_trouble(e, site_queue_any(site)->domain->relay);
 }
 
 void schedule_site_failed(struct site *site, const struct outcome *o)
@@ -211,7 +214,9 @@ enum started { STARTED, NO_SITE_ROOM, NO_ROOM };
 static enum started start_one(struct site *site)
 {
     struct schedule *s = site->schedule;
-    struct delivery *d = ready_next(&site->ready, NULL, NULL);
+    struct delivery *d = site_queue_next(site, NULL, NULL);
+    if (!d)
+        return NO_SITE_ROOM;
     enum tls_level level = schedule_tls_level(s, d);
     struct outbound *idle = d->needs_own_connection ? NULL : idle_with(site, level);
     if (!idle) {
@@ -248,7 +253,7 @@ static void dispatch(struct schedule *s)
     list_init(&blocked);
     while (engine_delivers(s->engine) && !list_empty(&s->turn)) {
         struct site *site = list_entry(s->turn.next, struct site, turn);
-        if (ready_is_empty(&site->ready)) {
+        if (site_queue_is_empty(site)) {
             list_remove(&site->turn); /* an operator took away what waited there */
             continue;
         }
@@ -296,6 +301,13 @@ static void due_fired(void *arg)
     window_fill(s);
 }
 
+static void gate_fired(void *arg)
+{
+    struct schedule *s = arg;
+    s->gate_mono_ms = 0;
+    schedule_pump(s);
+}
+
 void schedule_due_at(struct schedule *s, int64_t wall_ms)
 {
     /* The wall clock went back: this is behind the cursor. */
@@ -323,6 +335,7 @@ struct schedule *schedule_new(struct engine *e)
     list_init(&s->outbounds);
     s->due = e->io->ops->timer_new(e->io, due_fired, s);
     s->pump = e->io->ops->timer_new(e->io, pump_fired, s);
+    s->gate = e->io->ops->timer_new(e->io, gate_fired, s);
     return s;
 }
 
@@ -375,7 +388,7 @@ void schedule_unclaim_waiting(struct schedule *s)
     for (at = 0; map_next(&s->sites, &at, &key, &value);) {
         struct list ready;
         list_init(&ready);
-        ready_drain(&((struct site *)value)->ready, &ready);
+        site_queue_drain(value, &ready);
         unclaim_list(s, &ready);
         list_remove(&((struct site *)value)->turn);
     }
@@ -399,7 +412,7 @@ void schedule_reload(struct schedule *s)
     }
     for (at = 0; map_next(&s->sites, &at, &key, &value);) {
         struct site *site = value;
-        ready_drain(&site->ready, &all);
+        site_queue_drain(site, &all);
         list_remove(&site->turn);
     }
     /* Those that idle were made by the old configuration. */
@@ -426,7 +439,7 @@ void schedule_free(struct schedule *s)
     for (at = 0; map_next(&s->sites, &at, &key, &value);) {
         struct list ready;
         list_init(&ready);
-        ready_drain(&((struct site *)value)->ready, &ready);
+        site_queue_drain(value, &ready);
         free_waiting(s, &ready);
     }
     for (at = 0; map_next(&s->domains, &at, &key, &value); at = 0)
@@ -442,5 +455,6 @@ void schedule_free(struct schedule *s)
     idmap_done(&s->parcels);
     s->engine->io->ops->timer_free(s->due);
     s->engine->io->ops->timer_free(s->pump);
+    s->engine->io->ops->timer_free(s->gate);
     free(s);
 }

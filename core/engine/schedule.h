@@ -33,6 +33,9 @@ struct domain {
     int64_t fresh_until_mono_ms;
     struct io_query *query; /* MX look-up under way */
     struct list waiting;    /* deliveries, for the look-up */
+    struct ready gated;     /* deliveries, for their rate (site_queue.h) */
+    struct list gate;       /* in site.gated while some are */
+    struct bucket bucket;
     unsigned deliveries;    /* all that point here: pinned while > 0 */
     int64_t used_mono_ms;
     struct schedule *schedule; /* borrowed */
@@ -44,6 +47,8 @@ struct site {
     char name[ADDR_DOMAIN_MAX + 1];
     struct window window;
     struct ready ready;
+    struct list gated;    /* domains with a rate that have some ready */
+    struct bucket bucket; /* of a rate that names the site */
     struct list idle;  /* outbounds without work */
     unsigned outbounds;
     unsigned domains;  /* that point here: pinned while > 0 */
@@ -71,6 +76,8 @@ struct schedule {
     int64_t after_next, after_id; /* cursor over due rows */
     struct io_timer *due;  /* the next time something becomes due */
     int64_t due_wall_ms;   /* what it was set to; INT64_MAX = it is not */
+    struct io_timer *gate; /* a rate lets the next one go */
+    int64_t gate_mono_ms;  /* what it was set to; 0 = it is not */
     struct io_timer *pump; /* runs the dispatch at the end of the turn */
     bool is_pump_set;
 };

@@ -111,7 +111,7 @@ static bool is_open(const struct delivery *d, const struct task *t, const char *
 static struct delivery *open_delivery(const struct domain *dom, const struct parcel *p,
                                       const struct task *t, const char *via)
 {
-    const struct list *heads[] = {&dom->waiting,
+    const struct list *heads[] = {&dom->waiting, ready_lane(&dom->gated, p->sender),
                                   dom->site ? ready_lane(&dom->site->ready, p->sender) : NULL};
     for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
         struct list *l = heads[i] ? heads[i]->prev : NULL;

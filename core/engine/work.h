@@ -63,7 +63,9 @@ struct task {
 };
 
 struct delivery {
-    struct list link; /* in domain.waiting, a lane of site.ready, or none while aboard an outbound */
+    struct list link; /* in domain.waiting, a lane of site.ready or domain.gated, or none while aboard
+                         an outbound */
+    bool is_gated;    /* of the two lanes: the domain's */
     struct parcel *parcel; /* a reference */
     struct domain *domain; /* borrowed: pinned by domain.deliveries */
     char *via; /* own: of all its recipients, the reroute (mail/way.h); "" = none */

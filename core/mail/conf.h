@@ -11,6 +11,7 @@
 #include "core/mail/addr.h"
 #include "core/mail/dnsdata.h"
 #include "core/mail/dsn.h"
+#include "core/mail/rate.h"
 #include "core/mail/retry.h"
 
 #define CONF_ADDRS_MAX  16
@@ -46,6 +47,7 @@ enum auth_mech {
 };
 /* Whose AD bit is believed: with AUTO that of resolvers on a loopback address only. */
 enum dns_trust { DNS_TRUST_AUTO, DNS_TRUST_NO, DNS_TRUST_YES };
+enum refused_greeting { REFUSED_GREETING_DEFERS, REFUSED_GREETING_BOUNCES };
 const char *tls_level_name(enum tls_level l);
 const char *auth_mech_name(enum auth_mech m);
 
@@ -88,6 +90,7 @@ struct from_conf {
 struct destination_conf {
     char *match; /* own: domain or site */
     unsigned connections; /* 0 = default */
+    struct rate rate;     /* messages */
     enum tls_level tls;
     bool has_tls;
 };
@@ -127,6 +130,7 @@ struct conf {
     int relay; /* delivery.mode = relay NAME: index; -1 = direct */
     int fallback_relay; /* when no host can be reached directly: index; -1 = none */
     uint16_t port;
+    enum refused_greeting refused_greeting; /* when every host greets with a 5yz */
     enum tls_level tls;
     unsigned connections;       /* delivery.connections: all, default 100 */
     unsigned site_connections;  /* delivery.site-connections: per site, default 20 */

@@ -25,6 +25,7 @@ const struct conf_section_row conf_sections[SECTION_COUNT] = {
 
 static const char *const from_policy_words[] = {"user", "always-sender", NULL};
 static const char *const none_words[] = {"none", NULL};
+static const char *const refused_words[] = {"defer", "bounce", NULL};
 static const char *const trust_words[] = {"auto", "no", "yes", NULL};
 const char *const conf_tls_words[] = {"none", "opportunistic", "required", "verified", NULL};
 const char *const conf_auth_words[] = {"auto",          "none",
@@ -192,6 +193,14 @@ const struct conf_key conf_keys[] = {
          "The port of the recipients' mail servers in direct delivery. On the Internet it is "
          "always 25; another one makes sense in a test only. Relays have a port of their own. "
          "Default: 25. RFC 5321 4.5.4.2."},
+    {SECTION_DELIVERY, "refused-greeting", TYPE_WORD, OF(refused_greeting),
+     .words = refused_words, .allowed = "defer, bounce",
+     .rfc = "RFC 5321 3.1: 554 in place of a greeting means that there is no mail service",
+     .explain =
+         "What to do when every mail server of a domain refuses us before we have said a word (its "
+         "greeting is 5yz). That is about our address, not about the message. defer: try again later, "
+         "in case the block is lifted. bounce: give the mail back to its sender at once. Default: "
+         "defer. RFC 5321 3.1."},
     {SECTION_DELIVERY, "tls", TYPE_WORD, OF(tls), .words = conf_tls_words, .allowed = TLS_ALLOWED,
      .rfc = "RFC 3207 4: a public server must not require TLS",
      .explain =
@@ -379,6 +388,10 @@ const struct conf_key conf_keys[] = {
      .max = 1000, .allowed = "a number from 1 to 1000", .rfc = "",
      .explain = "The most connections at the same time to the domain or site of this section. "
                 "Default: as delivery.site-connections."},
+    {SECTION_DESTINATION, "rate", TYPE_RATE, DESTINATION_OF(rate),
+     .allowed = "MESSAGES/TIME, as 60/1m or 1000/1h, or 0", .rfc = "",
+     .explain = "The most messages in that time to the domain or site of this section; they are spread "
+                "evenly over it. What is more waits in the queue. Default: 0, no limit."},
     {SECTION_DESTINATION, "tls", TYPE_WORD, DESTINATION_OF(tls), DESTINATION_OF(has_tls),
      .words = conf_tls_words, .allowed = TLS_ALLOWED, .rfc = "",
      .explain = "How well deliveries to the domain or site of this section are protected on their "

@@ -41,6 +41,7 @@ enum conf_type {
     TYPE_UIDS,      /* uint32_t[CONF_ADDRS_MAX] */
     TYPE_SIZE,      /* uint64_t octets */
     TYPE_COUNT,     /* unsigned */
+    TYPE_RATE,      /* struct rate */
     TYPE_PERCENT,   /* unsigned */
     TYPE_DURATION,  /* int64_t ms; min and max too */
     TYPE_PORT,      /* uint16_t */

@@ -12,6 +12,7 @@
 _Static_assert(sizeof(enum tls_level) == sizeof(unsigned), "TYPE_WORD writes enums as unsigned");
 _Static_assert(sizeof(enum auth_mech) == sizeof(unsigned), "TYPE_WORD writes enums as unsigned");
 _Static_assert(sizeof(enum from_policy) == sizeof(unsigned), "TYPE_WORD writes enums as unsigned");
+_Static_assert(sizeof(enum refused_greeting) == sizeof(unsigned), "TYPE_WORD writes such");
 _Static_assert(sizeof(enum dns_trust) == sizeof(unsigned), "TYPE_WORD writes enums as unsigned");
 
 const char *conf_type_noun(enum conf_type t)
@@ -27,6 +28,7 @@ const char *conf_type_noun(enum conf_type t)
     case TYPE_NETS: return "a list of networks";
     case TYPE_UIDS: return "a list of user ids";
     case TYPE_SIZE: return "a size in these bounds";
+    case TYPE_RATE: return "a rate";
     case TYPE_COUNT:
     case TYPE_PERCENT: return "a number in these bounds";
     case TYPE_DURATION: return "a duration in these bounds";
@@ -346,6 +348,7 @@ bool conf_set(const struct conf *c, const struct conf_key *k, size_t instance, s
     case TYPE_ENDPOINTS: return set_endpoints(field, second, (uint16_t)k->min, value, why);
     case TYPE_NETS: return set_nets(field, second, value, why);
     case TYPE_UIDS: return set_uids(field, second, value, why);
+    case TYPE_RATE: return rate_parse(value, field);
     case TYPE_SIZE:
     case TYPE_COUNT:
     case TYPE_PERCENT:
@@ -444,6 +447,7 @@ void conf_show(const struct conf *c, const struct conf_key *k, size_t instance, 
     case TYPE_NETS: show_nets(out, field, *(const size_t *)second); break;
     case TYPE_UIDS: show_uids(out, field, *(const size_t *)second); break;
     case TYPE_SIZE: show_size(out, *(const uint64_t *)field); break;
+    case TYPE_RATE: buf_add_z(out, rate_text(field, text)); break;
     case TYPE_COUNT:
     case TYPE_PERCENT: buf_printf(out, "%u", *(const unsigned *)field); break;
     case TYPE_DURATION: show_duration(out, *(const int64_t *)field); break;

@@ -237,6 +237,7 @@ static void destinations_fall_back_to_the_general_values(void **state)
 
     (void)state;
     parse_well(&c, "[delivery]\ntls = required\n[destination \"gmail.com\"]\nconnections = 10\n"
+                   "rate = 1000/1h\n"
                    "[destination \"mx1.example+mx2.example\"]\ntls = verified\n");
     const struct destination_conf *d = conf_destination(&c, "GMAIL.com", "site");
     assert_non_null(d);
@@ -248,6 +249,8 @@ static void destinations_fall_back_to_the_general_values(void **state)
     assert_true(d->has_tls);
     assert_int_equal(d->tls, TLS_LEVEL_VERIFIED);
     assert_null(conf_destination(&c, "other.example", "other"));
+    assert_string_equal(value_of(&c, "destination.gmail.com.rate")->value, "1000/1h");
+    assert_string_equal(value_of(&c, "destination.mx1.example+mx2.example.rate")->value, "0");
     assert_string_equal(value_of(&c, "destination.gmail.com.tls")->value, "required");
     assert_string_equal(value_of(&c, "destination.mx1.example+mx2.example.connections")->value,
                         "20");

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC */
+#include "core/engine/site_queue.h"
+
+/* The rate of a section that names the domain, or one that names the site; none = no limit. */
+static struct rate rate_of(const struct domain *d, bool of_site)
+{
+    const struct conf *c = d->schedule->engine->conf;
+    const struct destination_conf *dest = conf_destination(c, d->name, d->site->name);
+    bool is_sites = dest && strcasecmp(dest->match, d->name) != 0;
+    return dest && is_sites == of_site ? dest->rate : (struct rate){0};
+}
+
+/* 0 = it may go now. */
+static int64_t wait_of(struct bucket *b, const struct rate *r, struct schedule *s)
+{
+    int64_t now = io_mono_ms(s->engine->io), wait = bucket_wait(b, r, now);
+    if (wait > 0 && (s->gate_mono_ms == 0 || now + wait < s->gate_mono_ms)) {
+        s->gate_mono_ms = now + wait;
+        s->engine->io->ops->timer_start(s->gate, wait);
+    }
+    return wait;
+}
+
+void site_queue_put(struct delivery *d)
+{
+    struct domain *dom = d->domain;
+    d->is_gated = rate_of(dom, false).n > 0;
+    ready_push(d->is_gated ? &dom->gated : &dom->site->ready, d);
+    if (d->is_gated && list_empty(&dom->gate))
+        list_push_back(&dom->site->gated, &dom->gate);
+}
+
+/* The first domain that holds something back, or NULL; those that have nothing any more go. */
+static struct domain *first_gated(struct site *site)
+{
+    while (!list_empty(&site->gated)) {
+        struct domain *dom = list_entry(site->gated.next, struct domain, gate);
+        if (!ready_is_empty(&dom->gated))
+            return dom;
+        list_remove(&dom->gate);
+    }
+    return NULL;
+}
+
+bool site_queue_is_empty(struct site *site)
+{
+    return ready_is_empty(&site->ready) && !first_gated(site);
+}
+
+const struct delivery *site_queue_any(struct site *site)
+{
+    struct delivery *d = ready_next(&site->ready, NULL, NULL);
+    return d ? d : ready_next(&first_gated(site)->gated, NULL, NULL);
+}
+
+/* It was held back for so long that its hosts may be others by now. */
+static bool is_stale(struct domain *dom)
+{
+    if (dom->fresh_until_mono_ms > io_mono_ms(dom->schedule->engine->io))
+        return false;
+    ready_drain(&dom->gated, &dom->waiting);
+    list_remove(&dom->gate);
+    domain_resolve(dom);
+    return true;
+}
+
+/* Of the domains with a rate; one that may go does not wait for the others of its site as well. */
+static struct delivery *next_gated(struct site *site,
+                                   bool (*fits)(void *arg, const struct delivery *d), void *arg)
+{
+    list_for_each_safe(l, &site->gated) {
+        struct domain *dom = list_entry(l, struct domain, gate);
+        struct rate r = rate_of(dom, false);
+        struct delivery *d = ready_next(&dom->gated, fits, arg);
+        if (d && wait_of(&dom->bucket, &r, site->schedule) == 0 && !is_stale(dom))
+            return d;
+    }
+    return NULL;
+}
+
+struct delivery *site_queue_next(struct site *site,
+                                 bool (*fits)(void *arg, const struct delivery *d), void *arg)
+{
+    if (site_queue_is_empty(site))
+        return NULL;
+    struct rate r = rate_of(site_queue_any(site)->domain, true);
+    if (wait_of(&site->bucket, &r, site->schedule) > 0)
+        return NULL;
+    struct delivery *d = next_gated(site, fits, arg);
+    return d ? d : ready_next(&site->ready, fits, arg);
+}
+
+void site_queue_take(struct site *site, struct delivery *d)
+{
+    struct domain *dom = d->domain;
+    struct rate of_domain = rate_of(dom, false), of_site = rate_of(dom, true);
+    if (d->is_gated) {
+        bucket_take(&dom->bucket, &of_domain);
+        ready_take(&dom->gated, d);
+    } else {
+        ready_take(&site->ready, d);
+    }
+    bucket_take(&site->bucket, &of_site);
+}
+
+void site_queue_drain(struct site *site, struct list *out)
+{
+    ready_drain(&site->ready, out);
+    list_for_each_safe(l, &site->gated) {
+        ready_drain(&list_entry(l, struct domain, gate)->gated, out);
+        list_remove(l);
+    }
+}
