@@ -102,6 +102,12 @@ void outbound_drop(struct outbound *o)
     outbound_free(o);
 }
 
+/* "No mail service here" in place of a greeting (RFC 5321 3.1). */
+static bool is_no_service(const struct outcome *o)
+{
+    return o->class == OUTCOME_DEFERRED && o->stage == STAGE_GREETING && o->code >= 500;
+}
+
 /* No host took it: the last answer is the delivery's, and the site hears of it. */
 static void give_up(struct outbound *o)
 {
@@ -115,6 +121,12 @@ static void give_up(struct outbound *o)
     }
     struct site *site = o->site;
     struct outcome last = o->last;
+    if (is_no_service(&last) && !o->is_mixed && !o->via &&
+        o->conf->refused_greeting == REFUSED_GREETING_BOUNCES) {
+        last.class = OUTCOME_FAILED;
+        if (last.enhanced[0])
+            last.enhanced[0] = '5';
+    }
     o->first = NULL;
     if (!relay_takes_over(e, d, &last)) {
         trace_tell(o, d, &last);
@@ -146,6 +158,7 @@ static void set_last(struct outbound *o, const struct outcome *why)
                                          : why->class == OUTCOME_FAILED);
     if (!is_weaker)
         o->last = *why;
+    o->is_mixed = o->is_mixed || !is_no_service(why);
     o->has_last = true;
 }
 

@@ -49,6 +49,7 @@ struct outbound {
     bool is_aborting; /* what is aboard goes back to the queue, not to the next host */
     struct outcome last; /* the last host's failure */
     bool has_last;
+    bool is_mixed; /* not all hosts have said that there is no mail service */
     int64_t connect_mono_ms;
     int64_t talk_mono_ms; /* since when it has been up */
     struct io_timer *timer;
