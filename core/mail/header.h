@@ -55,6 +55,10 @@ struct header_facts {
 bool header_submit(struct str header, const struct header_facts *f, unsigned max_hops,
                    struct buf *out, size_t *body_at, const char **why, const char **enhanced);
 
+/* Append a field (its name, body and line ends), its lines folded to LINE_BYTES_MAX where they have a
+ * blank; a bare CR or LF and a NUL become blanks. False when a line cannot be folded: out is as it was. */
+bool header_add_field(struct buf *out, struct str whole);
+
 /* For fields of our own: append a word behind a blank, or on a new line when the line would become
  * longer than 78 columns (RFC 5322 2.1.1). *column is where the line is; start with the name's. */
 void header_fold_word(struct buf *out, size_t *column, struct str word);

@@ -82,22 +82,23 @@ static size_t line_length(struct str s)
     return s.n;
 }
 
-/* A line without its CRLF. A bare CR or LF never arrives here; if it did, and became a line end,
- * what stands behind it would become a field. So it becomes a blank, as Postfix does it. */
+/* A line without its CRLF. A bare CR or LF, or a NUL, never arrives here; if one did, and became a line
+ * end, what stands behind it would become a field. So it becomes a blank, as Postfix does it. */
 static void add_line(struct buf *out, struct str line)
 {
     size_t start = out->n;
 
     buf_add_str(out, line);
     for (size_t i = start; i < out->n; i++)
-        if (out->p[i] == '\r' || out->p[i] == '\n')
+        if (out->p[i] == '\r' || out->p[i] == '\n' || out->p[i] == '\0')
             out->p[i] = ' ';
     buf_add_z(out, "\r\n");
 }
 
-/* Append a field, its lines folded to LINE_BYTES_MAX; false when one cannot be. */
-static bool add_field(struct buf *out, struct str whole)
+bool header_add_field(struct buf *out, struct str whole)
 {
+    size_t start = out->n;
+
     while (whole.n) {
         size_t length = line_length(whole);
         struct str line = str_sub(whole, 0, length);
@@ -107,8 +108,10 @@ static bool add_field(struct buf *out, struct str whole)
             line.n -= 2;
         while (line.n > LINE_BYTES_MAX) {
             size_t at = fold_position(line);
-            if (!at)
+            if (!at) {
+                buf_truncate(out, start);
                 return false;
+            }
             add_line(out, str_sub(line, 0, at));
             line = str_sub(line, at, line.n);
         }
@@ -158,7 +161,7 @@ static bool add_reply_to(struct buf *out, struct str user_from)
 
     buf_add_z(&field, "Reply-To: ");
     buf_add_str(&field, user_from);
-    return add_field(out, buf_str(&field));
+    return header_add_field(out, buf_str(&field));
 }
 
 static bool add_missing(struct buf *out, const struct header_facts *f, const struct found *found)
@@ -199,7 +202,7 @@ bool header_submit(struct str header, const struct header_facts *f, unsigned max
         } else if (hops > max_hops) {
             *why = "the message has passed too many servers: it goes round in a loop";
             *enhanced = "5.4.6";
-        } else if (keep_field(name, body, f, &found) && !add_field(out, whole)) {
+        } else if (keep_field(name, body, f, &found) && !header_add_field(out, whole)) {
             *why = line_too_long;
             *enhanced = "5.6.0";
         }

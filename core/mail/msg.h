@@ -47,6 +47,8 @@ const char *msg_class_name(enum msg_class c);
 #define MSG_8BIT       1u /* the body or header holds octets over 127 */
 #define MSG_UTF8       2u /* the header or the reverse-path needs SMTPUTF8; recipients tell themselves */
 #define MSG_REQUIRETLS 4u
+#define MSG_LINES      8u  /* it has lines that nobody may be sent: converted on its way (mime.h) */
+#define MSG_FIXED      16u /* it cannot be made 7-bit: signed, and the like */
 
 enum dsn_ret { DSN_RET_NONE, DSN_RET_FULL, DSN_RET_HDRS };
 /* RFC 3461 4.1. 0 = no NOTIFY was given. */
