@@ -122,6 +122,11 @@ struct queue_told {
 int queue_report_read(struct store *s, int64_t message_id, unsigned limit,
                       void (*each)(void *arg, const struct queue_told *row), void *arg,
                       struct err *err);
+/* Owe a notice about what waits since its arrival before before_wall_ms, was tried, and is not told of
+ * yet; as many rows as may be looked at in one go, from *after_id on, which is moved on. Ids of their messages
+ * come out, at most limit. Returns how many, or an error; *is_more: there may be others. */
+int queue_report_delayed(struct store *s, int64_t before_wall_ms, int64_t *after_id, int64_t *ids,
+                         unsigned limit, bool *is_more, struct err *err);
 /* They were told. */
 int queue_report_done(struct store *s, int64_t message_id, struct err *err);
 

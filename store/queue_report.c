@@ -6,6 +6,8 @@
  */
 #include "store/store_private.h"
 
+#include "core/mail/id.h"
+
 /* A statement that says whether there is such a row. */
 static int is_there(struct store *s, sqlite3_stmt *st, bool *out, struct err *err)
 {
@@ -167,6 +169,69 @@ int queue_report_read(struct store *s, int64_t message_id, unsigned limit,
     }
     sqlite3_reset(st);
     return rc;
+}
+
+/* --- what is late --- */
+
+static int owe_notice(struct store *s, int64_t rcpt_id, struct err *err)
+{
+    sqlite3_stmt *st = store_stmt(s, STMT_REPORT_OWE,
+                                  "UPDATE recipient SET report=?2, is_notified=1 WHERE id=?1", err);
+
+    if (!st)
+        return -(int)E_IO;
+    bind_i(st, 1, rcpt_id);
+    bind_i(st, 2, DSN_ACT_DELAYED);
+    return store_run(s, st, err, "gather what is late");
+}
+
+/* Columns of the statement below: may its sender be told? */
+static bool is_late(sqlite3_stmt *st)
+{
+    struct message m = {.class = (enum msg_class)column_enum(st, 6, MSG_REPORT + 1)};
+    enum rcpt_state state = (enum rcpt_state)column_enum(st, 2, RCPT_STATE_COUNT);
+
+    column_copy(st, 7, m.reverse_path, sizeof(m.reverse_path));
+    return (state == RCPT_QUEUED || state == RCPT_UNCONFIRMED) && sqlite3_column_int(st, 3) > 0 &&
+           !sqlite3_column_int(st, 5) &&
+           dsn_wanted(&m, (unsigned)sqlite3_column_int(st, 4), DSN_ACT_DELAYED);
+}
+
+int queue_report_delayed(struct store *s, int64_t before_wall_ms, int64_t *after_id, int64_t *ids,
+                         unsigned limit, bool *is_more, struct err *err)
+{
+    enum { LOOK_MAX = 2000 };
+    sqlite3_stmt *st = store_stmt(s, STMT_REPORT_LOOK,
+                                  "SELECT r.id, r.message, r.state, r.tries, r.notify,"
+                                  " r.is_notified, m.class, m.sender"
+                                  " FROM recipient r INDEXED BY r_live CROSS JOIN message m"
+                                  " WHERE r.finished=0 AND r.id>?1 AND r.id<?2 AND m.id=r.message"
+                                  " ORDER BY r.id LIMIT ?3",
+                                  err);
+    unsigned n = 0, looked = 0;
+    int rc = 0;
+
+    if (!st)
+        return -(int)E_IO;
+    bind_i(st, 1, *after_id);
+    bind_i(st, 2, id_floor(before_wall_ms));
+    bind_i(st, 3, LOOK_MAX);
+    while (n < limit && (rc = store_next(s, st, err, "look for what is late")) > 0) {
+        int64_t message = sqlite3_column_int64(st, 1);
+
+        *after_id = sqlite3_column_int64(st, 0);
+        looked++;
+        if (!is_late(st))
+            continue;
+        if (n == 0 || ids[n - 1] != message)
+            ids[n++] = message;
+        rc = owe_notice(s, *after_id, err);
+        if (rc)
+            break;
+    }
+    sqlite3_reset(st);
+    *is_more = n == limit || looked == LOOK_MAX;
+    return rc < 0 ? rc : (int)n;
 }
 
 int queue_report_done(struct store *s, int64_t message_id, struct err *err)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * retry, hold, release, delete, confirm, resend, reroute: asked of the engine as a job. On a terminal a count is shown first, and
- * asked about; without one what destroys needs --yes. A job goes on in the engine when we leave.
+ * retry, hold, release, delete, confirm, resend, reroute, bounce: asked of the engine as a job. On a
+ * terminal a count is shown first, and asked about; without one what destroys needs --yes. A job goes
+ * on in the engine when we leave. undo takes one back.
  */
 #include "tui/cmd_act.h"
 
@@ -17,38 +18,50 @@
 
 static enum ctl_verb verb_of(const char *name)
 {
-    for (int v = CTL_RETRY; v <= CTL_REROUTE; v++)
+    for (int v = CTL_RETRY; v <= CTL_BOUNCE; v++)
         if (strcmp(ctl_verb_name((enum ctl_verb)v), name) == 0)
             return (enum ctl_verb)v;
     return CTL_VERB_COUNT;
 }
 
+/* What one verb needs and all others must not have. */
+static int take_special(struct ctl_request *q, const char *to, const char *text, struct err *err)
+{
+    if ((q->verb == CTL_REROUTE) != (to[0] != '\0'))
+        return err_set(err, E_SYNTAX,
+                       to[0] ? "--to goes with reroute only"
+                             : "say where: --to RELAY, HOST[:PORT], direct or configured");
+    if (text[0] && q->verb != CTL_BOUNCE)
+        return err_set(err, E_SYNTAX, "--text goes with bounce only");
+    if (!text_is_utf8(str_of(text)))
+        return err_set(err, E_SYNTAX, "--text is not UTF-8");
+    if (!str_copy(str_of(to), q->to, sizeof q->to))
+        return err_set(err, E_LIMIT, "--to is longer than %zu octets", sizeof q->to - 1);
+    if (!str_copy(str_of(text), q->text, sizeof q->text))
+        return err_set(err, E_LIMIT, "--text is longer than %zu octets", sizeof q->text - 1);
+    return 0;
+}
+
 int act_parse(const char *verb, int argc, char **argv, int64_t now_wall_ms, struct act_args *out,
               struct err *err)
 {
-    const char *reason = "", *to = "";
+    const char *reason = "", *to = "", *words = "";
     bool is_all = false;
     struct opt_rest rest CLEANUP(opt_rest_done) = {0};
     struct buf text CLEANUP(buf_done) = BUF_INIT;
     *out = (struct act_args){.request.verb = verb_of(verb)};
-    const struct opt table[] = {{"--all", OPT_FLAG, &is_all},
-                                {"--dry-run", OPT_FLAG, &out->request.is_dry_run},
-                                {"--reason", OPT_TEXT, &reason},
-                                {"--yes", OPT_FLAG, &out->is_sure},
-                                {"--json", OPT_FLAG, &out->is_json},
-                                {"--to", OPT_TEXT, &to},
-                                {0}};
+    const struct opt table[] = {
+        {"--all", OPT_FLAG, &is_all},        {"--dry-run", OPT_FLAG, &out->request.is_dry_run},
+        {"--reason", OPT_TEXT, &reason},     {"--yes", OPT_FLAG, &out->is_sure},
+        {"--json", OPT_FLAG, &out->is_json}, {"--to", OPT_TEXT, &to},
+        {"--text", OPT_TEXT, &words},        {0}};
     int rc = opts_parse(table, argc, argv, &rest, err);
     if (rc == 0)
         rc = opts_filter(&rest, now_wall_ms, &text, err);
+    if (rc == 0)
+        rc = take_special(&out->request, to, words, err);
     if (rc < 0)
         return rc;
-    if ((out->request.verb == CTL_REROUTE) != (to[0] != '\0'))
-        return err_set(err, E_SYNTAX,
-                       to[0] ? "--to goes with reroute only"
-                             : "say where: --to RELAY, HOST[:PORT], direct or configured");
-    if (!str_copy(str_of(to), out->request.to, sizeof out->request.to))
-        return err_set(err, E_LIMIT, "--to is longer than %zu octets", sizeof out->request.to - 1);
     if (is_all && text.n)
         return err_set(err, E_SYNTAX, "--all goes with no filter");
     /* "" too: an empty variable in a script must not mean everything. */
@@ -70,8 +83,15 @@ static const char *effect(enum ctl_verb v)
     case CTL_CONFIRM: return "They count as delivered, and are not sent again.";
     case CTL_RESEND: return "They are sent again: who got them already gets them twice.";
     case CTL_REROUTE: return "Their tries take that way from now on; later mail goes as before.";
+    case CTL_BOUNCE: return "They go back to their senders in 30 seconds; until then: mxhelm undo.";
     default: return "They are taken out of the queue for good; nobody is told.";
     }
+}
+
+/* It cannot be undone later: asked about, also when it is one. */
+static bool is_final(enum ctl_verb v)
+{
+    return v == CTL_DELETE || v == CTL_BOUNCE;
 }
 
 static void progress(void *arg, const struct ctl_job *j)
@@ -139,12 +159,12 @@ static int confirm(const struct cli *c, const struct act_args *a, bool *is_over)
         return EXIT_WRONG;
     }
     *is_over = false;
-    if (j.changed == 1 && q.verb != CTL_DELETE)
+    if (j.changed == 1 && !is_final(q.verb))
         return 0;
     fprintf(stderr, "%s %s recipients on %s, the oldest from %s ago. %s\n", ctl_verb_name(q.verb),
             text_count(j.changed, n), c->conf.hostname,
             text_duration(c->now_wall_ms - j.oldest_wall_ms, age), effect(q.verb));
-    if (is_agreed(j.changed, q.verb == CTL_DELETE && j.changed >= COUNT_LARGE))
+    if (is_agreed(j.changed, is_final(q.verb) && j.changed >= COUNT_LARGE))
         return 0;
     *is_over = true;
     fputs("nothing was done\n", stderr);
@@ -166,12 +186,14 @@ static void print_result(const struct act_args *a, const struct ctl_job *j)
         printf(", the oldest from %s ago",
                text_duration(clock->wall_ms(clock) - j->oldest_wall_ms, age));
     printf(" (job %s)\n", id_text(j->id, id));
+    if (j->verb == CTL_BOUNCE && !j->is_dry_run && j->changed > 0)
+        printf("held back for 30 seconds; until then it is taken back with: mxhelm undo %s\n", id);
 }
 
 /* A script that means it says so. */
-static int refuse_unasked(void)
+static int refuse_unasked(enum ctl_verb v)
 {
-    fputs("mxhelm: deleting without a terminal to ask on needs --yes\n", stderr);
+    fprintf(stderr, "mxhelm: %s without a terminal to ask on needs --yes\n", ctl_verb_name(v));
     return EXIT_USAGE;
 }
 
@@ -189,8 +211,8 @@ int cmd_act(struct cli *c, int argc, char **argv)
     if (!a.request.is_dry_run && !a.is_sure) {
         if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
             code = confirm(c, &a, &is_over);
-        else if (a.request.verb == CTL_DELETE)
-            return refuse_unasked();
+        else if (is_final(a.request.verb))
+            return refuse_unasked(a.request.verb);
     }
     if (code || is_over)
         return code;
@@ -199,4 +221,26 @@ int cmd_act(struct cli *c, int argc, char **argv)
         return code;
     print_result(&a, &j);
     return j.seen == 0 ? EXIT_WRONG : EXIT_DONE;
+}
+
+int cmd_undo(struct cli *c, int argc, char **argv)
+{
+    struct act_args a = {.request = {.verb = CTL_UNDO}};
+    const struct opt table[] = {{"--json", OPT_FLAG, &a.is_json}, {0}};
+    struct opt_rest rest CLEANUP(opt_rest_done) = {0};
+    struct err err = ERR_NONE;
+    struct ctl_job j;
+
+    if (opts_parse(table, argc, argv, &rest, &err) < 0)
+        return cli_usage(c, "%s", err.text);
+    if (rest.n > 1 || (rest.n == 1 && !id_parse(str_of(rest.args[0]), &a.request.job)))
+        return cli_usage(c, "nothing, or a job as mxhelm jobs lists it");
+    cli_origin(a.request.origin, sizeof a.request.origin);
+    int code = run_job(c, &a.request, &j);
+    if (code)
+        return code;
+    print_result(&a, &j);
+    if (j.changed == 0)
+        fputs("mxhelm: nothing of that job is held back any more\n", stderr);
+    return j.changed == 0 ? EXIT_WRONG : EXIT_DONE;
 }

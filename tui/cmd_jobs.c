@@ -26,6 +26,11 @@ static void print_job(const struct ctl_job *j, bool is_json)
     if (j->to[0])
         buf_add_z(&b, " to ");
     cli_put(&b, str_of(j->to), SIZE_MAX, false);
+    if (j->undoes)
+        buf_printf(&b, " of job %s", id_text(j->undoes, id));
+    if (j->text[0])
+        buf_add_z(&b, " with the words: ");
+    cli_put(&b, str_of(j->text), SIZE_MAX, false);
     buf_add_z(&b, ", by ");
     cli_put(&b, str_of(j->who), SIZE_MAX, false);
     if (j->reason[0])

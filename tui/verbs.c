@@ -33,6 +33,13 @@ const struct verb cli_verbs[] = {
      "  --to HOST       that host, port 25 or HOST:PORT, without a login\n"
      "  --to direct     by MX, whatever the routes say; configured: as they say\n" ACT_MORE,
      cmd_act},
+    {"bounce", "FILTER... | ID... | --all [--text TEXT] [--dry-run] [--reason TEXT] [--yes] [--json]",
+     "return to the senders, with your words",
+     "  --text TEXT     what the senders are told, at most 499 octets\n" ACT_MORE
+     "It is held back for 30 seconds: mxhelm undo, or release, takes it back.\n",
+     cmd_act},
+    {"undo", "[JOB] [--json]", "take a bounce back, within 30 seconds",
+     "  JOB             as bounce and jobs say it; without it the latest\n", cmd_undo},
     {"jobs", "[stop JOB] [--json]", "bulk acts: progress, who, how many", "", cmd_jobs},
     {"log", "[FILTER...] [--since T] [--until T] [-n N] [-f] [--postfix] [--json]",
      "the delivery log",

@@ -18,12 +18,15 @@ struct bounce {
     struct io_timer *timer;
     int64_t due_wall_ms; /* when the timer fires; INT64_MAX = it is not set */
     bool is_running;     /* a round is in the store's hands */
+    int64_t notice_id;   /* recipients up to here were looked at whether they are late */
 };
 
 /* One look: what is due is ended and reported. */
 struct round {
     struct ejob job;
     int64_t now_wall_ms;
+    int64_t notice_wall_ms;      /* what arrived before is late; 0 = nobody is told of that */
+    int64_t after_id, notice_id; /* bounce.notice_id, before and behind this round */
     struct report *reports[ROUND_MESSAGES]; /* own */
     int64_t attempt_ids[ROUND_RCPTS];
     struct queue_returned *rows; /* own */
@@ -115,12 +118,9 @@ static int return_due(struct round *r, struct store *st, struct err *err)
     return rc;
 }
 
-static int report_owed(struct round *r, struct store *st, struct err *err)
+static int report_all(struct round *r, const int64_t *ids, int n, struct store *st, struct err *err)
 {
-    int64_t ids[ROUND_MESSAGES];
-    unsigned room = (unsigned)(ROUND_MESSAGES - r->reports_n);
-    int n = queue_report_late(st, r->now_wall_ms - REPORT_WAIT_MS, ids, room, err);
-    int rc = n < 0 ? n : 0;
+    int rc = 0;
     for (int i = 0; rc >= 0 && i < n; i++) {
         struct report *report = r->reports[r->reports_n++];
         report_about(report, ids[i]);
@@ -128,17 +128,43 @@ static int report_owed(struct round *r, struct store *st, struct err *err)
         if (rc >= 0)
             rc = report_late(report, st, err);
     }
-    r->is_more |= n > 0 && (unsigned)n == room;
     return rc;
+}
+
+/* What waited for more news of its message long enough. */
+static int report_owed(struct round *r, struct store *st, struct err *err)
+{
+    int64_t ids[ROUND_MESSAGES];
+    unsigned room = (unsigned)(ROUND_MESSAGES - r->reports_n);
+    int n = queue_report_late(st, r->now_wall_ms - REPORT_WAIT_MS, ids, room, err);
+    r->is_more |= n > 0 && (unsigned)n == room;
+    return n < 0 ? n : report_all(r, ids, n, st, err);
+}
+
+/* What has become late since the last look. A try that is long in coming must not keep its notice back; what
+ * is under way or held now is noticed with its next try. */
+static int report_delayed(struct round *r, struct store *st, struct err *err)
+{
+    int64_t ids[ROUND_MESSAGES];
+    unsigned room = (unsigned)(ROUND_MESSAGES - r->reports_n);
+    bool is_more = false;
+    if (r->notice_wall_ms == 0 || room == 0)
+        return 0;
+    int n = queue_report_delayed(st, r->notice_wall_ms, &r->notice_id, ids, room, &is_more, err);
+    r->is_more |= is_more;
+    return n < 0 ? n : report_all(r, ids, n, st, err);
 }
 
 static int round_run(struct store_job *base, struct store *st, struct err *err)
 {
     struct round *r = container_of(base, struct round, job.base);
     r->rows_n = r->reports_n = r->ended = 0; /* it may run again */
+    r->notice_id = r->after_id;
     int rc = return_due(r, st, err);
     if (rc >= 0)
         rc = report_owed(r, st, err);
+    if (rc >= 0)
+        rc = report_delayed(r, st, err);
     if (rc >= 0)
         rc = queue_returned_next(st, r->now_wall_ms, &r->next_wall_ms, err);
     for (size_t i = 0; i < r->reports_n; i++)
@@ -162,6 +188,7 @@ static bool round_done(struct ejob *job, int rc, const struct err *err)
         bounce_due_at(b, now + LOOK_MS);
         return false;
     }
+    b->notice_id = r->notice_id;
     if (r->ended > 0) {
         meter_add(&e->bounced, io_mono_ms(e->io), r->ended);
         log_notice(e->log, "control", "%zu recipients were returned to their senders", r->ended);
@@ -192,6 +219,9 @@ static void fired(void *arg)
     }
     struct round *r = xnew(struct round);
     r->now_wall_ms = io_wall_ms(e->io);
+    r->after_id = b->notice_id;
+    if (e->conf->retry.delay_notice_ms > 0)
+        r->notice_wall_ms = r->now_wall_ms - e->conf->retry.delay_notice_ms;
     for (size_t i = 0; i < ROUND_MESSAGES; i++)
         r->reports[i] = report_new(e, 0);
     for (size_t i = 0; i < ROUND_RCPTS; i++)

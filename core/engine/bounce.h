@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is told to senders later: mail that an operator returns, when the time for undo is over, and
- * reports that waited for more news of their message and must not wait any longer. Both are in the store;
- * here is only the timer.
+ * What is told to senders later: mail that an operator returns, when the time for undo is over; reports
+ * that waited for more news of their message and must not wait any longer; notices about what has become
+ * late between two tries. All of it is in the store; here is only the timer.
  */
 #ifndef ENGINE_BOUNCE_H
 #define ENGINE_BOUNCE_H

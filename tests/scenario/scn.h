@@ -42,6 +42,7 @@ struct scn {
 
     struct view *view;  /* own, NULL = opened when needed */
     struct buf control; /* the last reply's text */
+    int64_t last_job;   /* of the last reply that told one */
 };
 
 /* Say what is wrong with the line that is executed; the scenario ends. Returns false. */

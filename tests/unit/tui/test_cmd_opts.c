@@ -167,6 +167,11 @@ static void acts_say_exactly_what_they_touch(void **state)
         {"reroute", "a --to office", "a", CTL_REROUTE, false, false},
         {"reroute", "a", NULL, CTL_REROUTE, false, false},
         {"retry", "a --to office", NULL, CTL_RETRY, false, false},
+        {"bounce", "a --yes --text no_such_customer", "a", CTL_BOUNCE, false, true},
+        {"bounce", "a", "a", CTL_BOUNCE, false, false},
+        {"bounce", "--text x", NULL, CTL_BOUNCE, false, false},
+        {"hold", "a --text x", NULL, CTL_HOLD, false, false},
+        {"bounce", "a --text \xff", NULL, CTL_BOUNCE, false, false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char store[200], *argv[MAX];
