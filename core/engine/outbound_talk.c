@@ -52,6 +52,12 @@ static void fill_txn(struct delivery *d)
     };
 }
 
+static void forget_mime(struct delivery *d)
+{
+    mime_free(d->mime);
+    d->mime = NULL;
+}
+
 static void begin(struct outbound *o, struct delivery *d)
 {
     struct engine *e = outbound_engine(o);
@@ -65,6 +71,7 @@ static void begin(struct outbound *o, struct delivery *d)
         d->setup_mono_ms = now;
     record_claim(e, d);
     fill_txn(d);
+    forget_mime(d);
     smtp_client_begin(o->client, &d->txn, now);
 }
 
@@ -122,6 +129,38 @@ static void body_free(struct ejob *job)
     free(b);
 }
 
+/* It cannot be sent here, and a scan at the intake did not tell: an older engine took it. */
+static void abandon_unfit(struct outbound *o, const char *why)
+{
+    struct outcome unfit;
+    outcome_init(&unfit, OUTCOME_FAILED, STAGE_BODY);
+    str_copy(STR("5.6.3"), unfit.enhanced, sizeof unfit.enhanced);
+    str_copy(STR("no-8bitmime"), unfit.tag, sizeof unfit.tag);
+    snprintf(unfit.text, sizeof unfit.text, "The content cannot be made fit for the server: %s",
+             why);
+    smtp_client_abandon(o->client, &unfit, io_mono_ms(outbound_engine(o)->io));
+}
+
+/* A piece of the content, made fit for the host. */
+static void give_piece(struct outbound *o, struct delivery *d, struct str piece, bool is_last)
+{
+    int64_t now = io_mono_ms(outbound_engine(o)->io);
+    enum mime_target to;
+    if (!smtp_client_converts(o->client, &d->txn, &to)) {
+        smtp_client_body(o->client, piece, is_last, now);
+        return;
+    }
+    struct buf fit CLEANUP(buf_done) = BUF_INIT;
+    if (!d->mime)
+        d->mime = mime_new(to);
+    if (mime_add(d->mime, piece, &fit) && (!is_last || mime_end(d->mime, &fit)))
+        smtp_client_body(o->client, buf_str(&fit), is_last, now);
+    else
+        abandon_unfit(o, mime_why(d->mime));
+    if (is_last)
+        forget_mime(d);
+}
+
 static bool body_done(struct ejob *job, int rc, const struct err *err)
 {
     struct body_read *b = container_of(job, struct body_read, job);
@@ -130,18 +169,17 @@ static bool body_done(struct ejob *job, int rc, const struct err *err)
     if (!o)
         return false; /* the connection is gone, and the delivery with it */
     o->reading = NULL;
-    int64_t now = io_mono_ms(e->io);
     if (rc < 0) {
         struct outcome local;
         outcome_init(&local, OUTCOME_DEFERRED, STAGE_LOCAL);
         str_copy(STR("4.3.0"), local.enhanced, sizeof local.enhanced);
         snprintf(local.text, sizeof local.text, "cannot read the content: %s", err->text);
         log_error(e->log, "deliver", "%s", local.text);
-        smtp_client_abandon(o->client, &local, now);
+        smtp_client_abandon(o->client, &local, io_mono_ms(e->io));
     } else {
         b->delivery->sent_bytes += b->bytes.n;
         bool is_last = b->delivery->sent_bytes >= b->delivery->parcel->size_bytes;
-        smtp_client_body(o->client, buf_str(&b->bytes), is_last, now);
+        give_piece(o, b->delivery, buf_str(&b->bytes), is_last);
     }
     pump(o);
     return false;
@@ -151,7 +189,7 @@ static void give_body(struct outbound *o, struct delivery *d)
 {
     struct engine *e = outbound_engine(o);
     if (d->parcel->has_body) {
-        smtp_client_body(o->client, buf_str(&d->parcel->body), true, io_mono_ms(e->io));
+        give_piece(o, d, buf_str(&d->parcel->body), true);
         return;
     }
     if (o->reading)
@@ -230,6 +268,7 @@ static void rewind_delivery(struct delivery *d)
     d->outbound = NULL;
     d->next_chunk = 0;
     d->sent_bytes = 0;
+    forget_mime(d);
     d->setup_mono_ms = 0;
 }
 
@@ -311,6 +350,19 @@ static void txn_done(struct outbound *o, const struct smtp_client_notice *n)
     record_outcome(e, d, &outcome);
 }
 
+/* What the client still has to say is a QUIT, and whoever opened the session must say it (RFC 5321
+ * 4.1.1.10). Its reply is not waited for. */
+static void take_leave(struct outbound *o)
+{
+    const struct io_ops *io = outbound_engine(o)->io->ops;
+    struct str out = smtp_client_output(o->client);
+    if (out.n == 0 || !o->conn)
+        return;
+    io->write(o->conn, out);
+    io->close(o->conn, true);
+    o->conn = NULL;
+}
+
 /* The session is over. What is still aboard tries the next host; a second one goes back. */
 static void session_closed(struct outbound *o, const struct outcome *why)
 {
@@ -320,6 +372,7 @@ static void session_closed(struct outbound *o, const struct outcome *why)
      * normal and free, so the mail goes by a fresh one. */
     bool is_worn_out = o->has_failure && o->failure.conn_use > 1;
     o->has_failure = false;
+    take_leave(o);
     put_back(s, &o->second);
     if (o->is_aborting || is_worn_out)
         put_back(s, &o->first);

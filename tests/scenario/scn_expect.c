@@ -234,15 +234,16 @@ static bool expect_received(struct scn *s)
            scn_fail(s, "it received %" PRIu64 " such mails (%" PRIu64 " in all)", n, at_host);
 }
 
-/* expect sessions HOST N */
+/* expect sessions|quits HOST N */
 static bool expect_sessions(struct scn *s)
 {
     uint64_t want;
     const struct world_host *h =
         s->words.n == 4 ? world_host_by_name(&s->world, s->words.w[2]) : NULL;
     if (!h || !scn_number(s, s->words.w[3], &want))
-        return scn_fail(s, "expect sessions HOST N");
-    return h->connections == want || scn_fail(s, "it had %u sessions", h->connections);
+        return scn_fail(s, "expect sessions|quits HOST N");
+    unsigned got = strcmp(s->words.w[1], "quits") == 0 ? h->quits : h->connections;
+    return got == want || scn_fail(s, "it had %u %s", got, s->words.w[1]);
 }
 
 /* expect connects N: at most so many connections were asked for in all */
@@ -302,7 +303,7 @@ bool scn_expect(struct scn *s)
         return expect_log(s);
     if (strcmp(what, "received") == 0)
         return expect_received(s);
-    if (strcmp(what, "sessions") == 0)
+    if (strcmp(what, "sessions") == 0 || strcmp(what, "quits") == 0)
         return expect_sessions(s);
     if (strcmp(what, "web") == 0) {
         uint64_t n;

@@ -376,6 +376,7 @@ static void cmd_rset(struct host_session *s)
 
 static void cmd_quit(struct host_session *s)
 {
+    s->h->quits++;
     host_answer(s, WORLD_QUIT, "", 221, "2.0.0", "Bye");
     if (s->held_until_ms != INT64_MAX)
         s->then = WORLD_CLOSE;

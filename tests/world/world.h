@@ -104,6 +104,7 @@ struct world_host {
     uint16_t port;                /* 0 = any */
     struct world_personality own; /* like = the one that was named */
     unsigned connections;         /* sessions so far */
+    unsigned quits;               /* those in which the client said QUIT */
 };
 
 enum world_dns_special {

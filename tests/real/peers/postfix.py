@@ -137,7 +137,9 @@ class Postfix(Peer):
     mechanisms = ("SCRAM-SHA-256", "PLAIN", "LOGIN", "CRAM-MD5", "OAUTHBEARER", "XOAUTH2")
     asks_for_login = False
     replies = REPLIES
-    bad_words = "improper command pipelining|non-SMTP|fatal:|panic:"
+    # A probe of ours ends after CONNECT; a handshake that fails ends in silence.
+    bad_words = ("improper command pipelining|non-SMTP|fatal:|panic:"
+                 "|lost connection after (?!CONNECT|STARTTLS)")
 
     def start(self):
         self.start_names()
