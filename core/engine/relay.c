@@ -112,15 +112,15 @@ static const char fixes_wanted[] =
     "The relay wants a login: set user and password-file, or let its administrator admit our "
     "address without one";
 static const char fixes_token[] = "Check the token's keys of this relay in the configuration, or "
-                                  "renew the refresh token at the provider, then reload";
+                                  "renew the token at the provider, then reload";
 
-static const char *fixes_for(const struct outcome *o)
+static const char *fixes_for(const struct relay *r, const struct outcome *o)
 {
     if (strcmp(o->tag, "no-mechanism") == 0)
         return fixes_mechanism;
-    if (strcmp(o->tag, "no-token") == 0)
-        return fixes_token;
-    return o->stage == STAGE_MAIL ? fixes_wanted : fixes_login;
+    if (o->stage == STAGE_MAIL)
+        return fixes_wanted;
+    return r->token ? fixes_token : fixes_login;
 }
 
 static void close_relay(struct engine *e, struct relay *r, const struct outcome *o)
@@ -133,7 +133,7 @@ static void close_relay(struct engine *e, struct relay *r, const struct outcome 
     r->why = *o;
     outcome_sentence(o, &sentence);
     buf_printf(&text, "relay %s: all its mail waits: %.600s. %s.", r->name, buf_text(&sentence),
-               fixes_for(o));
+               fixes_for(r, o));
     text_printable_copy(buf_str(&text), r->alarm, sizeof r->alarm);
     if (r->closings == 1)
         log_error(e->log, "relay", "%s", r->alarm);

@@ -51,7 +51,7 @@ TURNED_AWAY = {
     "wrong-scram": Relay("relay", auth="scram-sha-256", secret="wrong", alarm=CHECK,
                          waits=FAILED + ".* said: 535 "),
     "wrong-token": Relay("dovecot", auth="oauthbearer", secret="wrong-token",
-                         alarm="token", waits=FAILED + ".* said: 535 "),
+                         alarm="Check the token", waits=FAILED + ".* said: 535 "),
     "not-common": Relay("foreign", waits=FAILED + ".* " + NOT_COMMON, alarm="Turn TLS on"),
     "in-clear": Relay("naked", tls="opportunistic", waits=FAILED + ".* " + NOT_COMMON,
                       alarm="Turn TLS on"),
