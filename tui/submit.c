@@ -149,8 +149,6 @@ static unsigned flags_of(const struct submit *s)
     unsigned flags = s->is_utf8 ? MSG_UTF8 : 0;
     if (!text_is_ascii(text))
         flags |= MSG_8BIT;
-    if (!text_is_ascii(str_sub(text, 0, submit_header_end(text))))
-        flags |= MSG_UTF8;
     return flags;
 }
 

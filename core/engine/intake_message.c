@@ -7,6 +7,7 @@
 #include "core/engine/submit.h"
 #include "core/mail/header.h"
 #include "core/mail/logline.h"
+#include "core/mail/mime.h"
 
 /* RFC 5321 6.3 asks for at least 100; loops are found earlier with what the large sites use. */
 #define HOPS_MAX 50u
@@ -21,6 +22,7 @@ static void upload_free(struct upload *u)
     free(u->rcpts);
     buf_done(&u->head);
     buf_done(&u->chunk);
+    mime_free(u->scan);
     free(u);
 }
 
@@ -200,6 +202,9 @@ struct session *intake_find_upload(struct intake *in, int64_t message_id)
 static void store_bytes(struct session *s, struct str bytes)
 {
     struct upload *u = s->upload;
+    if (!u->scan)
+        u->scan = mime_new_scan();
+    mime_add(u->scan, bytes, NULL);
     u->message.size_bytes += bytes.n;
     while (bytes.n > 0) {
         size_t room = QUEUE_CHUNK_BYTES - u->chunk.n;
@@ -214,6 +219,27 @@ static void store_bytes(struct session *s, struct str bytes)
 }
 
 /* --- header and body --- */
+
+/*
+ * Octets over 127 in a header need SMTPUTF8, or encoding. Who asked for SMTPUTF8 means them; what is
+ * signed must stay as it is, and goes the way it came. Else they are encoded, and only where that is not
+ * allowed (in an address) the message needs SMTPUTF8.
+ */
+static void settle_raw_header(struct upload *u, struct buf *header)
+{
+    struct buf encoded CLEANUP(buf_done) = BUF_INIT;
+    struct str signature;
+    if (u->is_smtputf8) {
+        u->message.flags |= MSG_UTF8;
+    } else if (header_find(buf_str(header), "DKIM-Signature", &signature)) {
+        return;
+    } else if (mime_header_encode(buf_str(header), &encoded)) {
+        buf_clear(header);
+        buf_add_str(header, buf_str(&encoded));
+    } else if (text_is_utf8(buf_str(header))) {
+        u->message.flags |= MSG_UTF8;
+    }
+}
 
 static void repair_header(struct session *s)
 {
@@ -247,8 +273,8 @@ static void repair_header(struct session *s)
         refuse(u, 554, enhanced, why);
         return;
     }
-    if (u->is_smtputf8 && !text_is_ascii(buf_str(&out)))
-        u->message.flags |= MSG_UTF8;
+    if (!text_is_ascii(buf_str(&out)))
+        settle_raw_header(u, &out);
     header_digest(buf_str(&out), &u->message.digest);
     store_bytes(s, buf_str(&out));
     store_bytes(s, str_sub(buf_str(&u->head), body_at, u->head.n));
@@ -270,7 +296,6 @@ void upload_body(void *arg, struct str bytes)
     struct upload *u = s->upload;
     if (u->refused_code != 0)
         return;
-    u->has_8bit = u->has_8bit || !text_is_ascii(bytes);
     if (u->has_header) {
         store_bytes(s, bytes);
         return;
@@ -356,8 +381,6 @@ static void answer_refused(struct session *s)
 static void store_message(struct session *s)
 {
     struct upload *u = s->upload;
-    if (u->has_8bit)
-        u->message.flags |= MSG_8BIT;
     struct accept_job *a = xnew(struct accept_job);
     a->job.base.run = accept_run;
     a->job.done = accept_done;
@@ -426,6 +449,23 @@ static void sender_checked(void *arg, enum sender_verdict v)
     session_pump(s);
 }
 
+/* What it asks of its way; lines that nobody may be sent, and that cannot be changed, are refused now,
+ * while the sender is there. */
+static void judge_content(struct upload *u)
+{
+    char text[200];
+    if (!u->scan || u->refused_code != 0)
+        return;
+    mime_end(u->scan, NULL);
+    const struct mime_facts *f = mime_scan_facts(u->scan);
+    u->message.flags |= mime_facts_flags(f);
+    if (!f->no_8bit_why)
+        return;
+    snprintf(text, sizeof text, "a line is longer than 998 octets, and cannot be changed: %s",
+             f->no_8bit_why);
+    refuse(u, 554, "5.6.3", text);
+}
+
 void upload_end(void *arg, const struct smtp_envelope *env)
 {
     (void)env;
@@ -434,6 +474,7 @@ void upload_end(void *arg, const struct smtp_envelope *env)
     struct upload *u = s->upload;
     if (!u->has_header && u->refused_code == 0)
         repair_header(s);
+    judge_content(u);
     if (u->refused_code != 0)
         answer_refused(s);
     else if (wants_sender_check(s))

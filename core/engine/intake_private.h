@@ -40,7 +40,7 @@ struct upload {
     unsigned chunks;   /* given */
     unsigned flying;   /* chunk jobs in the store's hands */
     bool is_ended;     /* it may be stored, once all chunks are */
-    bool has_8bit;
+    struct mime *scan; /* own: of all that was stored; NULL before the header is repaired */
     bool is_smtputf8; /* it came so: raw UTF-8 in its header is meant */
     int refused_code;  /* 0 = fine so far; else what end of data is answered with */
     char refused_enhanced[12];

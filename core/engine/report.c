@@ -6,6 +6,7 @@
 #include "core/engine/work.h"
 #include "core/mail/header.h"
 #include "core/mail/logline.h"
+#include "core/mail/mime.h"
 #include "core/mail/retry.h"
 #include "store/queue.h"
 #include "store/spool.h"
@@ -184,7 +185,7 @@ static int store_report(struct report *r, struct store *st, const struct addr *a
         .arrival_wall_ms = r->now_wall_ms,
         .class = MSG_REPORT,
         .size_bytes = text.n,
-        .flags = text_is_ascii(text) ? 0 : MSG_8BIT,
+        .flags = mime_flags(text),
     };
     str_copy(str_of(r->original->class == MSG_REPORT ? ORIGIN_DOUBLE : ORIGIN), m.origin,
              sizeof m.origin);

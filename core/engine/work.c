@@ -2,6 +2,7 @@
 #include "core/engine/work.h"
 
 #include "core/base/alloc.h"
+#include "core/mail/mime.h"
 
 void task_free(struct task *t)
 {
@@ -22,5 +23,6 @@ void delivery_free(struct delivery *d)
     free(d->via);
     transcript_done(&d->log);
     buf_done(&d->told);
+    mime_free(d->mime);
     free(d);
 }

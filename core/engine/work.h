@@ -22,6 +22,7 @@
 #define DELIVERY_RCPTS_MAX 100
 
 struct domain;
+struct mime;
 struct outbound;
 
 /* Whose mail it is, as far as turns go: the reverse-path without its "+detail". */
@@ -81,6 +82,7 @@ struct delivery {
     struct outbound *outbound; /* borrowed: aboard, and at its end of data; else NULL */
     unsigned next_chunk;       /* of the content, when it comes from the store */
     uint64_t sent_bytes;
+    struct mime *mime; /* own: makes the content fit for the host; NULL = not, or not begun */
     struct smtp_txn txn;    /* while it is being carried; txn.rcpts is own */
     struct smtp_rcpt *rcpts;
     struct transcript log; /* own: what this try has done so far */

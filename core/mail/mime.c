@@ -281,7 +281,9 @@ static void start_body(struct mime *m, bool has_blank)
     m->has_blank = has_blank;
     mime_entity_read(buf_str(&m->head), m->is_top, m->is_digest_part, e);
     bool is_composite = e->kind == MIME_MULTIPART || e->kind == MIME_MESSAGE;
-    if (e->kind == MIME_FIXED) {
+    if (m->head_flaws & FLAW_LONE) {
+        start_fixed(m, "a header has a NUL, or a CR or LF that stands alone"); /* readers differ */
+    } else if (e->kind == MIME_FIXED) {
         start_fixed(m, e->why);
     } else if (is_composite && !has_blank) {
         start_fixed(m, "the header of a part has no end");
@@ -433,10 +435,12 @@ static void on_body(struct mime *m, const struct piece *p)
 
 /* --- headers --- */
 
+/* Of a long line there may be no more than LINE_BYTES_MAX octets yet. */
 static bool is_field(struct str line)
 {
     struct str name, body, whole;
 
+    line = str_sub(line, 0, LINE_BYTES_MAX);
     return header_next(&line, &name, &body, &whole);
 }
 

@@ -21,6 +21,7 @@
 
 #include "core/base/buf.h"
 #include "core/mail/conf.h"
+#include "core/mail/mime.h"
 #include "core/mail/msg.h"
 #include "core/mail/outcome.h"
 
@@ -118,6 +119,11 @@ bool smtp_client_may_begin(const struct smtp_client *s);
 void smtp_client_begin(struct smtp_client *s, struct smtp_txn *txn, int64_t now_mono_ms);
 /* Content in CRLF form, before dot stuffing; the last piece may be empty. Bytes are copied. */
 void smtp_client_body(struct smtp_client *s, struct str bytes, bool is_last, int64_t now_mono_ms);
+/* Must the content be converted before it is given (mime.h)? Then *to says for what; the same for all of
+ * a transaction's content. Such a transaction does not declare a SIZE, and BODY=8BITMIME only where
+ * the server has that. */
+bool smtp_client_converts(const struct smtp_client *s, const struct smtp_txn *txn,
+                          enum mime_target *to);
 /* The mark is durable: send the end of data. */
 void smtp_client_release(struct smtp_client *s, int64_t now_mono_ms);
 /* The mark could not be made, or the content could not be read: end the transaction with this local

@@ -96,9 +96,20 @@ static bool is_envelope_sane(const struct smtp_txn *x)
     return is_sane;
 }
 
+bool smtp_client_converts(const struct smtp_client *s, const struct smtp_txn *txn,
+                          enum mime_target *to)
+{
+    bool is_7bit = (txn->flags & MSG_8BIT) && !(s->extensions & SMTP_EXT_8BITMIME);
+
+    *to = is_7bit ? MIME_TO_7BIT : MIME_TO_8BIT;
+    return is_7bit || (txn->flags & MSG_LINES);
+}
+
 static bool may_send(struct smtp_client *s, struct client_txn *t)
 {
     const struct smtp_txn *x = t->txn;
+    enum mime_target to;
+    bool is_7bit = smtp_client_converts(s, x, &to) && to == MIME_TO_7BIT;
 
     if (!is_envelope_sane(x))
         return refuse_early(s, t, "5.1.3", "bad-address",
@@ -106,9 +117,10 @@ static bool may_send(struct smtp_client *s, struct client_txn *t)
     if (s->size_limit && x->size_bytes > s->size_limit)
         return refuse_lacking(s, t, "5.3.4", "too-big",
                               "The message is larger than the limit announced by");
-    if ((x->flags & MSG_8BIT) && !(s->extensions & SMTP_EXT_8BITMIME))
+    if (is_7bit && (x->flags & MSG_FIXED))
         return refuse_lacking(s, t, "5.6.3", "no-8bitmime",
-                              "The message holds 8-bit text, and 8BITMIME is not offered by");
+                              "The message holds 8-bit text that may not be converted (it is signed, "
+                              "or malformed), and 8BITMIME is not offered by");
     if ((x->flags & MSG_UTF8) && !(s->extensions & SMTP_EXT_SMTPUTF8))
         return refuse_lacking(s, t, "5.6.7", "no-smtputf8",
                               "The message needs SMTPUTF8, which is not offered by");
@@ -117,12 +129,16 @@ static bool may_send(struct smtp_client *s, struct client_txn *t)
 
 static void add_mail(const struct smtp_client *s, const struct smtp_txn *x, struct buf *line)
 {
+    enum mime_target to;
+    bool is_converted = smtp_client_converts(s, x, &to);
+
     buf_add(line, "MAIL FROM:<", 11);
     buf_add_z(line, x->reverse_path);
     buf_add_c(line, '>');
-    if (s->extensions & SMTP_EXT_SIZE)
+    /* What a conversion makes of it nobody knows yet. */
+    if ((s->extensions & SMTP_EXT_SIZE) && !is_converted)
         buf_printf(line, " SIZE=%llu", (unsigned long long)x->size_bytes);
-    if (x->flags & MSG_8BIT)
+    if ((x->flags & MSG_8BIT) && to == MIME_TO_8BIT)
         buf_add_z(line, " BODY=8BITMIME");
     if (x->flags & MSG_UTF8)
         buf_add_z(line, " SMTPUTF8");

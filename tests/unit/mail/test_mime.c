@@ -160,6 +160,7 @@ static void parts_are_encoded_one_by_one(void **state)
         {"nor the boundary's name", "Content-Type: multipart/x\r\n\r\n" UE,
          "!told from each other"},
         {"an odd boundary", "Content-Type: multipart/x; boundary=" UE "\r\n\r\n\xff", "!"},
+        {"a lone LF in a header", MIXED("") "--b\r\nX: y\nContent-Type: a/b\r\n\r\n", "!alone"},
         {"more than a boundary",
          "Content-Type: multipart/x; boundary=\"b\" x\r\n\r\n--b\r\n\r\n" UE, "!each other"},
         {"more than a coding", "Content-Transfer-Encoding: base64 x\r\n\r\n" UE, "!not known"},
