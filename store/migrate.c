@@ -111,7 +111,11 @@ static const char schema_6[] =
     " state INTEGER NOT NULL, note TEXT NOT NULL);"
     "CREATE INDEX bounce_of_act ON bounce(act);";
 
-static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4, schema_5, schema_6};
+/* Step 7. When delivery was frozen, since we were the problem: it counts for no lifetime. */
+static const char schema_7[] = "CREATE TABLE frost(id INTEGER PRIMARY KEY, until INTEGER NOT NULL);";
+
+static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4,
+                                    schema_5, schema_6, schema_7};
 
 _Static_assert(ARRAY_LEN(steps) == STORE_SCHEMA, "one step per version");
 

@@ -218,6 +218,13 @@ int queue_bulk_step(struct store *s, struct queue_bulk *b, unsigned limit,
                                     int64_t next_wall_ms),
                     void *arg, struct err *err);
 
+/* Delivery was frozen from then until then: written anew while it lasts. */
+int queue_frost(struct store *s, int64_t from_wall_ms, int64_t until_wall_ms, struct err *err);
+/* Those that ended later than since, oldest first, the newest limit of them; the others are forgotten. */
+int queue_frosts(struct store *s, int64_t since_wall_ms, unsigned limit,
+                 void (*each)(void *arg, int64_t from_wall_ms, int64_t until_wall_ms), void *arg,
+                 struct err *err);
+
 /* Who did what to how many (audit). */
 int queue_audit(struct store *s, int64_t id, int64_t wall_ms, const char *who, const char *verb,
                 const char *filter, const char *reason, uint64_t changed, struct err *err);

@@ -226,6 +226,39 @@ int queue_audit(struct store *s, int64_t id, int64_t wall_ms, const char *who, c
     return store_run(s, st, err, "write the journal");
 }
 
+/* --- frosts --- */
+
+int queue_frost(struct store *s, int64_t from_wall_ms, int64_t until_wall_ms, struct err *err)
+{
+    sqlite3_stmt *st =
+        store_stmt(s, STMT_FROST, "INSERT OR REPLACE INTO frost(id, until) VALUES(?1, ?2)", err);
+
+    if (!st)
+        return -(int)E_IO;
+    bind_i(st, 1, from_wall_ms);
+    bind_i(st, 2, until_wall_ms);
+    return store_run(s, st, err, "note a pause");
+}
+
+int queue_frosts(struct store *s, int64_t since_wall_ms, unsigned limit,
+                 void (*each)(void *arg, int64_t from_wall_ms, int64_t until_wall_ms), void *arg,
+                 struct err *err)
+{
+    sqlite3_stmt *st = store_stmt(s, STMT_FROSTS,
+                                  "SELECT id, until FROM (SELECT id, until FROM frost WHERE until>?1"
+                                  " ORDER BY id DESC LIMIT ?2) ORDER BY id",
+                                  err);
+    int rc;
+
+    if (!st)
+        return -(int)E_IO;
+    bind_i(st, 1, since_wall_ms);
+    bind_i(st, 2, limit);
+    while ((rc = store_next(s, st, err, "read earlier pauses")) > 0)
+        each(arg, sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1));
+    return rc;
+}
+
 /* --- retention --- */
 
 struct old {

@@ -6,6 +6,7 @@
 #include "core/engine/bulk.h"
 #include "core/engine/intake.h"
 #include "core/engine/relay.h"
+#include "core/engine/watch.h"
 #include "core/engine/schedule.h"
 #include "core/engine/submit.h"
 
@@ -82,6 +83,7 @@ static void describe(const struct engine *e, struct ctl_status *st)
     st->lab_loopback_targets = c->lab_loopback_targets;
     st->lab_ca_file = c->lab_ca_file != NULL;
     relay_alarms(e, st);
+    watch_alarms(e->watch, st);
 }
 
 static void fill_rates(struct engine *e, struct ctl_status *st)

@@ -5,6 +5,7 @@
 #include "core/engine/record.h"
 #include "core/engine/relay.h"
 #include "core/engine/site_queue.h"
+#include "core/engine/watch.h"
 #include "core/mail/way.h"
 
 /* A resolution is used again for that long at most; the resolver's cache knows the true TTL. */
@@ -224,8 +225,11 @@ static void got_mx(void *arg, const struct dns_answer *mx)
     transcript_answer(&d->mx, io_mono_ms(e->io), d->name, DNS_TYPE_MX, mx);
     bool is_ok = route_from_mx(d->name, mx, &self, &e->rng, &d->route, &why) == ROUTE_OK;
     note_route(d);
+    watch_answer(e->watch, d->name, mx);
     if (!is_ok) {
-        fail_waiting(d, &why);
+        /* No answer, and no wonder: it waits where it is for better days. */
+        if (mx->status != DNS_TEMP || !watch_is_asking_frozen(e->watch))
+            fail_waiting(d, &why);
         return;
     }
     char site[DNS_NAME_MAX + 1];
@@ -243,8 +247,10 @@ void domain_resolve(struct domain *d)
     struct ip ip;
     if (domain_relay(d) || route_from_literal(d->name, &route, &ip))
         resolve_fixed(d);
-    else
+    else if (watch_may_ask(e->watch)) {
+        d->asked_mono_ms = io_mono_ms(e->io);
         d->query = e->io->ops->ask(e->io, d->name, DNS_TYPE_MX, got_mx, d);
+    }
 }
 
 static void sweep_domains(struct schedule *s, int64_t before)

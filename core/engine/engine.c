@@ -10,6 +10,7 @@
 #include "core/engine/outbound.h"
 #include "core/engine/record.h"
 #include "core/engine/relay.h"
+#include "core/engine/watch.h"
 #include "core/engine/schedule.h"
 #include "core/engine/submit.h"
 #include "store/queue.h"
@@ -63,6 +64,7 @@ static bool recover_done(struct ejob *job, int rc, const struct err *err)
     idgen_init(&e->ids, e->ids.node, r->last_id);
     if (e->state == ENGINE_STARTING)
         enter(e, ENGINE_RUNNING, "");
+    watch_start(e->watch); /* before anything can expire */
     schedule_start(e->schedule);
     bounce_start(e->bounce);
     return false;
@@ -204,6 +206,7 @@ struct engine *engine_new(const struct conf *conf, struct io *io, const struct l
     e->bulk = bulk_new(e);
     e->bounce = bounce_new(e);
     e->relays = relays_new(e);
+    e->watch = watch_new(e);
     return e;
 }
 
@@ -327,6 +330,7 @@ void engine_free(struct engine *e)
     bounce_free(e->bounce);
     schedule_free(e->schedule);
     relays_free(e->relays);
+    watch_free(e->watch);
     e->io->ops->timer_free(e->probe);
     e->io->ops->timer_free(e->chores);
     if (e->grace)

@@ -10,6 +10,7 @@
 #include "core/engine/engine.h"
 #include "core/engine/meter.h"
 #include "core/engine/work.h"
+#include "core/mail/health.h"
 #include "core/mail/id.h"
 #include "core/mail/route.h"
 
@@ -25,6 +26,7 @@ struct control;
 struct bulk;
 struct bounce;
 struct relays;
+struct watch;
 
 struct engine {
     const struct conf *conf; /* borrowed */
@@ -54,6 +56,7 @@ struct engine {
     struct bulk *bulk;         /* own */
     struct bounce *bounce;     /* own */
     struct relays *relays;     /* own */
+    struct watch *watch;       /* own */
     unsigned well_n; /* tries that went well: of some, the transcript is kept */
     struct list store_jobs;    /* jobs in the store's hands, see submit.h */
     struct list unsettled;     /* outcomes that a sick store did not take */

@@ -6,6 +6,7 @@
 #include "core/engine/outbound_private.h"
 #include "core/engine/record.h"
 #include "core/engine/relay.h"
+#include "core/engine/watch.h"
 
 /* Connections that got a greeting, in one try: a large MX set must not be many times five minutes. */
 #define SESSIONS_MAX 3u
@@ -116,8 +117,7 @@ static void give_up(struct outbound *o)
     if (!o->has_last) {
         outcome_init(&o->last, OUTCOME_DEFERRED, STAGE_DNS);
         str_copy(STR("4.4.4"), o->last.enhanced, sizeof o->last.enhanced);
-        str_copy(STR("no address of any mail host may be used"), o->last.text,
-                 sizeof o->last.text);
+        str_copy(STR("no address of any mail host may be used"), o->last.text, sizeof o->last.text);
     }
     struct site *site = o->site;
     struct outcome last = o->last;
@@ -128,12 +128,16 @@ static void give_up(struct outbound *o)
             last.enhanced[0] = '5';
     }
     o->first = NULL;
+    bool is_ours = watch_is_ours(e->watch, &last);
     if (!relay_takes_over(e, d, &last)) {
         trace_tell(o, d, &last);
-        record_outcome(e, d, &last);
+        if (is_ours)
+            record_unclaim(e, d); /* a probe: it was no try */
+        else
+            record_outcome(e, d, &last);
     }
     outbound_hang_up(o, true);
-    if (last.class == OUTCOME_DEFERRED)
+    if (last.class == OUTCOME_DEFERRED && !is_ours)
         schedule_site_failed(site, &last);
     outbound_gone(o);
 }
@@ -153,9 +157,9 @@ static void set_last(struct outbound *o, const struct outcome *why)
     /* For good only when every host says so; a host that answered says more than one that could not
      * be reached or looked up, and any of them more than that we have no route in some family. */
     bool is_ours = why->stage == STAGE_CONNECT && has_no_route(o, why);
-    bool is_weaker = o->has_last && (why->class == o->last.class
-                                         ? (o->last.code && !why->code) || is_ours
-                                         : why->class == OUTCOME_FAILED);
+    bool is_weaker =
+        o->has_last && (why->class == o->last.class ? (o->last.code && !why->code) || is_ours
+                                                    : why->class == OUTCOME_FAILED);
     if (!is_weaker)
         o->last = *why;
     o->is_mixed = o->is_mixed || !is_no_service(why);
@@ -187,8 +191,7 @@ static void connect_target(struct outbound *o)
 
 bool outbound_step_down(struct outbound *o, bool to_foot)
 {
-    enum tls_step lowest =
-        o->tls == TLS_LEVEL_OPPORTUNISTIC ? TLS_STEP_CLEAR : TLS_STEP_REDUCED;
+    enum tls_step lowest = o->tls == TLS_LEVEL_OPPORTUNISTIC ? TLS_STEP_CLEAR : TLS_STEP_REDUCED;
     if (o->tls == TLS_LEVEL_NONE || o->step >= lowest)
         return false;
     if (to_foot && lowest != TLS_STEP_CLEAR)

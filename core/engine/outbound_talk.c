@@ -8,6 +8,7 @@
 #include "core/engine/record.h"
 #include "core/engine/relay.h"
 #include "core/engine/submit.h"
+#include "core/engine/watch.h"
 #include "store/spool.h"
 
 /* A connection without work is kept that long: the next message of a burst saves three round trips. */
@@ -336,6 +337,7 @@ static void txn_done(struct outbound *o, const struct smtp_client_notice *n)
         return;
     }
     window_success(&o->site->window);
+    watch_site_worked(e->watch, o->site->name);
     split_postponed(o, d);
     if (o->is_step_new)
         memory_tls_worked(&o->site->schedule->memory, o->route.hosts[o->host].name, o->step,
@@ -522,6 +524,7 @@ void outbound_talk(struct outbound *o)
 static void on_connected(void *arg)
 {
     struct outbound *o = arg;
+    watch_connected(outbound_engine(o)->watch);
     memory_connect_worked(&o->site->schedule->memory, &o->targets.t[o->target].ip);
     outbound_talk(o);
 }

@@ -4,6 +4,7 @@
 #include "core/base/alloc.h"
 #include "core/engine/report.h"
 #include "core/engine/submit.h"
+#include "core/engine/watch.h"
 #include "core/engine/window_fill.h"
 #include "core/mail/logline.h"
 #include "core/mail/retry.h"
@@ -157,6 +158,7 @@ static bool unclaim_done(struct ejob *job, int rc, const struct err *err)
     struct claim *c = container_of(job, struct claim, job);
     schedule_forget(job->engine->schedule, c->delivery);
     c->delivery = NULL;
+    schedule_touch(job->engine->schedule); /* it is due, unless we are going down */
     return false;
 }
 
@@ -189,7 +191,7 @@ struct entry {
 
 struct record {
     struct ejob job;
-    struct delivery *delivery; /* own until done */
+    struct delivery *delivery;      /* own until done */
     char site[ADDR_DOMAIN_MAX + 1]; /* the domain may lead elsewhere before this is written */
     struct outcome shared;
     struct delays delays;
@@ -210,6 +212,13 @@ static void record_free(struct ejob *job)
     report_free(r->report);
     orphan_free(r->delivery);
     free(r);
+}
+
+/* What we were the problem of does not count for the mail's lifetime. */
+static int64_t counted_from(const struct engine *e, const struct delivery *d)
+{
+    int64_t arrival = d->parcel->arrival_wall_ms;
+    return arrival + watch_excused_ms(e->watch, arrival);
 }
 
 /* Where the recipient goes, by what happened. */
@@ -234,7 +243,8 @@ static void decide(struct engine *e, const struct delivery *d, struct entry *en,
     default: break;
     }
     bool is_unconfirmed = o->class == OUTCOME_UNCONFIRMED;
-    int64_t next = retry_next(&c->retry, is_report, en->task->tries + 1, arrival, now, o, &e->rng);
+    int64_t next =
+        retry_next(&c->retry, is_report, en->task->tries + 1, counted_from(e, d), now, o, &e->rng);
     if (next == RETRY_GIVE_UP) {
         en->settle.state = RCPT_EXPIRED;
         en->status = LOG_EXPIRED;
@@ -297,8 +307,8 @@ static void fill_entry(struct engine *e, struct record *r, struct entry *en, str
     q->delays = &r->delays;
     q->outcome = en->outcome;
     q->site = r->site;
-    logline_attempt(&en->line, d->parcel->message_id, t->address, t->orcpt, en->outcome,
-                    en->status, &r->delays, now_wall - d->parcel->arrival_wall_ms);
+    logline_attempt(&en->line, d->parcel->message_id, t->address, t->orcpt, en->outcome, en->status,
+                    &r->delays, now_wall - d->parcel->arrival_wall_ms);
     q->log_line = buf_str(&en->line);
 }
 
@@ -404,7 +414,7 @@ void record_outcome(struct engine *e, struct delivery *d, const struct outcome *
 bool record_expired(struct engine *e, struct delivery *d)
 {
     bool is_report = d->parcel->class == MSG_REPORT;
-    int64_t deadline = retry_deadline(&e->conf->retry, is_report, d->parcel->arrival_wall_ms);
+    int64_t deadline = retry_deadline(&e->conf->retry, is_report, counted_from(e, d));
     if (io_wall_ms(e->io) < deadline + EXPIRE_GRACE_MS || d->is_claimed)
         return false;
     list_for_each(l, &d->tasks) {

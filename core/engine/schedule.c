@@ -6,6 +6,7 @@
 #include "core/engine/record.h"
 #include "core/engine/relay.h"
 #include "core/engine/site_queue.h"
+#include "core/engine/watch.h"
 #include "core/engine/window_fill.h"
 
 /* --- the window's things --- */
@@ -172,6 +173,7 @@ static const struct outcome *site_trouble(struct site *site)
 void schedule_site_failed(struct site *site, const struct outcome *o)
 {
     struct engine *e = site->schedule->engine;
+    watch_site_failed(e->watch, site->name, o);
     int64_t dead_for = e->conf->retry.first_ms;
     if (dead_for > 5 * MINUTE_MS)
         dead_for = 5 * MINUTE_MS;
@@ -234,6 +236,8 @@ static enum started start_one(struct site *site)
         }
         if (!relay_prepare(s->engine, d->domain->relay))
             return NO_SITE_ROOM;
+        if (!watch_may_connect(s->engine->watch))
+            return NO_ROOM;
     }
     take(site, d);
     if (record_expired(s->engine, d))
@@ -299,6 +303,26 @@ static void due_fired(void *arg)
     s->due_wall_ms = INT64_MAX;
     s->has_more = true;
     window_fill(s);
+}
+
+void schedule_ask_again(struct schedule *s)
+{
+    size_t at = 0;
+    struct str key;
+    void *value;
+    struct domain *longest = NULL;
+    bool is_frozen = watch_is_asking_frozen(s->engine->watch);
+    while (map_next(&s->domains, &at, &key, &value)) {
+        struct domain *d = value;
+        if (list_empty(&d->waiting))
+            continue;
+        if (!is_frozen)
+            domain_resolve(d);
+        else if (!longest || d->asked_mono_ms < longest->asked_mono_ms)
+            longest = d;
+    }
+    if (longest)
+        domain_resolve(longest);
 }
 
 static void gate_fired(void *arg)

@@ -32,6 +32,7 @@ struct domain {
     struct site *site;      /* NULL until resolved */
     int64_t fresh_until_mono_ms;
     struct io_query *query; /* MX look-up under way */
+    int64_t asked_mono_ms;  /* the last one began */
     struct list waiting;    /* deliveries, for the look-up */
     struct ready gated;     /* deliveries, for their rate (site_queue.h) */
     struct list gate;       /* in site.gated while some are */
@@ -105,6 +106,8 @@ void schedule_place(struct schedule *s, struct delivery *d);
 /* Its postponed tasks (task.is_postponed) become a delivery of their own, which is waiting nowhere
  * yet; NULL = there are none. */
 struct delivery *schedule_split(struct delivery *d);
+/* Look up what waits for it; while that is frozen, the one that was not asked about for longest. */
+void schedule_ask_again(struct schedule *s);
 /* Dispatch soon. */
 void schedule_pump(struct schedule *s);
 /* The delivery's tasks leave the window, and its memory goes. */
