@@ -280,12 +280,13 @@ static void start_body(struct mime *m, bool has_blank)
 
     m->has_blank = has_blank;
     mime_entity_read(buf_str(&m->head), m->is_top, m->is_digest_part, e);
-    bool is_composite = e->kind == MIME_MULTIPART || e->kind == MIME_MESSAGE;
+    bool needs_blank = e->kind == MIME_MULTIPART || e->kind == MIME_MESSAGE || e->cte == CTE_QP ||
+                       e->cte == CTE_BASE64;
     if (m->head_flaws & FLAW_LONE) {
         start_fixed(m, "a header has a NUL, or a CR or LF that stands alone"); /* readers differ */
     } else if (e->kind == MIME_FIXED) {
         start_fixed(m, e->why);
-    } else if (is_composite && !has_blank) {
+    } else if (needs_blank && !has_blank) {
         start_fixed(m, "the header of a part has no end");
     } else if (e->kind == MIME_MESSAGE) {
         write_header(m, relabel(m), "");

@@ -169,6 +169,7 @@ static void parts_are_encoded_one_by_one(void **state)
          "boundary=b\r\n\r\n" UE,
          "!shares"},
         {"the last boundary behind the first", MIXED("") "--b\r\n--b--\r\n" UE, "!first part"},
+        {"nor before what is encoded", IS_QP "\r=C3=BC: y\r\n", "!no end"},
         {"a header that begins with a blank", MIXED("") "--b\r\n x\r\n" UE, "!blank"},
         {"no end of a header", MIXED("") "--b\r\nContent-Type: multipart/x; boundary=c\r\n" UE,
          "!no end"},
