@@ -385,7 +385,8 @@ static void session_closed(struct outbound *o, const struct outcome *why)
     rewind_delivery(o->first);
     /* Any TLS is better than none, but mail that does not arrive is worse than both. */
     bool is_handshake = reason.stage == STAGE_TLS;
-    if ((is_handshake || reason.stage == STAGE_STARTTLS) && outbound_step_down(o, !is_handshake))
+    if ((is_handshake || reason.stage == STAGE_STARTTLS) && !reason.tls.is_untrusted &&
+        outbound_step_down(o, !is_handshake))
         return;
     outbound_next_target(o, &reason);
 }

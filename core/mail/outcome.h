@@ -72,6 +72,7 @@ struct tls_facts {
     char version[16]; /* "TLSv1.3" */
     char cipher[48];
     char why[120]; /* failed or not verified: why */
+    bool is_untrusted; /* failed over the certificate alone: no other hello would help */
     struct tls_binding binding; /* told once, when the handshake is over; never in an outcome */
 };
 

@@ -206,6 +206,7 @@ static void set_failed(struct tls *t)
         f->state = TLS_FAILED;
         if (t->is_verified)
             certificate_text(t, f->why, sizeof(f->why));
+        f->is_untrusted = f->why[0] != '\0';
     }
     if (!was_up && !f->why[0])
         error_text(f->why, sizeof(f->why));

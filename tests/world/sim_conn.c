@@ -266,6 +266,7 @@ static void handshake(struct io_conn *c)
         facts.state = is_valid ? TLS_VERIFIED : TLS_FAILED;
         if (!is_valid)
             str_copy(STR("self-signed certificate"), facts.why, sizeof(facts.why));
+        facts.is_untrusted = !is_valid;
     }
     bool is_up = facts.state != TLS_FAILED;
     if (c->session)

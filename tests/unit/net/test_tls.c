@@ -106,6 +106,7 @@ static void certificates_are_judged_and_the_verdict_is_said(void **state)
         pair_run(&p, 100000);
         tls_facts(p.client, &facts);
         row_int(row, facts.state, rows[i].want);
+        row_int(row, facts.is_untrusted, rows[i].want == TLS_FAILED);
         if (!rows[i].why)
             row_text(row, facts.why, "");
         else if (!strstr(facts.why, rows[i].why))
@@ -170,6 +171,7 @@ static void an_old_server_is_better_than_plain_text_but_never_verified(void **st
     assert_int_equal(meet_old_server(false, &facts), TLS_ENCRYPTED);
     assert_string_equal(facts.version, "TLSv1");
     assert_int_equal(meet_old_server(true, &facts), TLS_FAILED);
+    assert_false(facts.is_untrusted); /* another hello may help */
     assert_true(facts.why[0] != '\0');
 }
 
