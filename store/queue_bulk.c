@@ -139,8 +139,8 @@ static const char *const changes[] = {
     [QUEUE_RESEND] = "UPDATE recipient SET job=?2, state=0, next=?3 WHERE id=?1",
     [QUEUE_REROUTE] = "UPDATE recipient SET job=?2, next=?3, via=?4 WHERE id=?1",
     [QUEUE_BOUNCE] = "UPDATE recipient SET job=?2, state=2, note=?4 WHERE id=?1",
-    [QUEUE_UNDO] = "UPDATE recipient SET job=?2, (state, note)="
-                   "(SELECT state, note FROM bounce WHERE recipient=?1) WHERE id=?1",
+    [QUEUE_UNDO] = ("UPDATE recipient SET job=?2, (state, note)="
+                    "(SELECT state, note FROM bounce WHERE recipient=?1) WHERE id=?1"),
 };
 _Static_assert(ARRAY_LEN(changes) == QUEUE_VERB_COUNT, "one statement per verb");
 _Static_assert(RCPT_HELD == 2 && RCPT_QUEUED == 0 && RCPT_DELETED == 7 && RCPT_DELIVERED == 4,
