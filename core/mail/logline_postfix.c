@@ -120,6 +120,11 @@ static void add_delivery(const struct writer *w, struct str line, struct str sta
         add_expired(w, sender);
 }
 
+static bool is_notification(struct str text)
+{
+    return str_starts(text, STR("sender ")) || str_starts(text, STR("postmaster "));
+}
+
 void logline_postfix(struct buf *out, int64_t wall_ms, const char *hostname, struct str line,
                      const char *sender)
 {
@@ -137,5 +142,5 @@ void logline_postfix(struct buf *out, int64_t wall_ms, const char *hostname, str
     else if (logline_field(line, "from", &from) && logline_field(line, "nrcpt", &nrcpt))
         add_accepted(&w, line, from, nrcpt);
     else
-        add_whole(&w, str_starts(text, STR("sender ")) ? "bounce" : "qmgr", text);
+        add_whole(&w, is_notification(text) ? "bounce" : "qmgr", text);
 }

@@ -39,6 +39,8 @@ BREAKS = {
 
 
 def tamper(lab, what):
+    if not lab.rows("SELECT 1"):
+        return 0  # killed before it had a store
     db = sqlite3.connect(lab.store + "/queue.db")
     changed = db.execute(BREAKS[what]).rowcount
     if what == "forget" and changed:

@@ -219,15 +219,16 @@ class Pflogsumm(unittest.TestCase):
         self.assertEqual(self.summary.totals["rejected"], self.status["rejected"]["total"])
 
     def test_originals_lead_to_their_reports(self):
-        links = re.findall(r"postfix/bounce\[1\]: (\w+): sender (non-delivery|delay) notification: (\w+)",
-                           self.text)
+        links = re.findall(r"postfix/bounce\[1\]: (\w+): (sender|postmaster) (non-delivery|delay)"
+                           r" notification: (\w+)", self.text)
         reports = {line["id"] for line in self.lines if "from=<>, size=" in line["line"]
                    and "client=" not in line["line"]}
-        self.assertEqual(sorted(report for _, _, report in links), sorted(reports))
+        self.assertEqual(sorted(report for _, _, _, report in links), sorted(reports))
         failed = {line["id"] for line in self.of_status("bounced", "expired")}
         null = {line["id"] for line in self.lines if "from=<>, size=" in line["line"]}
-        self.assertEqual({original for original, kind, _ in links if kind == "non-delivery"},
-                         failed - null)
+        self.assertEqual({original for original, to, kind, _ in links
+                          if to == "sender" and kind == "non-delivery"}, failed - null)
+        self.assertLessEqual({original for original, to, _, _ in links if to == "postmaster"}, null)
         for report in reports:
             self.assertRegex(self.text, rf"postfix/cleanup\[1\]: {report}: message-id=<\S+@mail\.src\.test>")
 

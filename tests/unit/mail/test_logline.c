@@ -229,6 +229,8 @@ static const struct {
     {"BBB: removed", NULL, AT "qmgr[1]: BBB: removed\n"},
     {"BBB: sender non-delivery notification: CCC", NULL,
      AT "bounce[1]: BBB: sender non-delivery notification: CCC\n"},
+    {"BBB: postmaster non-delivery notification: CCC", NULL,
+     AT "bounce[1]: BBB: postmaster non-delivery notification: CCC\n"},
     {"BBB: sender delay notification: CCC", NULL,
      AT "bounce[1]: BBB: sender delay notification: CCC\n"},
     {"NOQUEUE: reject: RCPT from x[::1]: 554 no; from=<> to=<a> proto=ESMTP helo=<x>", NULL,
