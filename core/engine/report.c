@@ -18,6 +18,7 @@
 #define RETURN_MAX 50000u
 /* The same when the sender asked for all of it (RET=FULL). */
 #define RETURN_ASKED_MAX (1024u * 1024)
+#define FROSTS_MAX 16u
 /* Recipients in one report. */
 #define RCPTS_MAX 1000u
 
@@ -34,6 +35,7 @@ struct report {
     struct message *original; /* own; NULL = nothing is owed */
     struct buf quoted;        /* its header, or all of it */
     bool is_full;
+    int64_t excused_ms; /* of its lifetime: while we were the problem */
     struct queue_told *told; /* own */
     size_t n, cap;
     bool is_written;
@@ -76,6 +78,7 @@ static void start_over(struct report *r)
     r->told = NULL;
     r->n = r->cap = 0;
     r->is_full = r->is_written = false;
+    r->excused_ms = 0;
 }
 
 void report_free(struct report *r)
@@ -239,7 +242,7 @@ static void fill_rcpt(const struct report *r, const struct queue_told *t, struct
         .before = t->has_before ? &t->before : NULL,
         .last_try_wall_ms = t->last_wall_ms,
         .retry_until_wall_ms =
-            retry_deadline(&r->conf->retry, is_report, r->original->arrival_wall_ms),
+            retry_deadline(&r->conf->retry, is_report, r->original->arrival_wall_ms + r->excused_ms),
         .next_try_wall_ms = t->next_wall_ms,
         .tries = t->tries,
     };
@@ -270,6 +273,16 @@ static int write_report(struct report *r, struct store *st, const struct addr *t
     return store_report(r, st, to, buf_str(&text), err);
 }
 
+static void take_frost(void *arg, int64_t from_wall_ms, int64_t to_wall_ms)
+{
+    struct report *r = arg;
+    int64_t arrival = r->original->arrival_wall_ms;
+    if (from_wall_ms < arrival)
+        from_wall_ms = arrival;
+    if (to_wall_ms > from_wall_ms)
+        r->excused_ms += to_wall_ms - from_wall_ms;
+}
+
 int report_late(struct report *r, struct store *st, struct err *err)
 {
     struct addr to;
@@ -277,8 +290,12 @@ int report_late(struct report *r, struct store *st, struct err *err)
     if (!r->original)
         return 0;
     r->n = 0;
+    r->excused_ms = 0;
     int rc = queue_report_read(st, r->original_id, RCPTS_MAX, take_told, r, err);
     if (rc < 0 || r->n == 0)
+        return rc;
+    rc = queue_frosts(st, r->original->arrival_wall_ms, FROSTS_MAX, take_frost, r, err);
+    if (rc < 0)
         return rc;
     /* Was checked at intake; else there is nobody to tell. */
     if (addr_parse(str_of(reader_of(r)), &to, &why))

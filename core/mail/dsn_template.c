@@ -394,7 +394,7 @@ bool dsn_template_check(struct str text, unsigned *line, char *why, size_t size)
     *line = 1;
     if (text.n > DSN_TEMPLATE_MAX)
         return refuse(&c, "larger than %u octets", DSN_TEMPLATE_MAX);
-    for (*line = 0; text.n;) {
+    for (*line = text.n ? 0 : 1; text.n;) {
         (*line)++;
         if (!check_line(&c, next_line(&text)))
             return false;

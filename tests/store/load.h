@@ -172,6 +172,10 @@ static inline void load_invariants(struct store *s)
                                  " message WHERE open>0) AND message NOT IN (SELECT message FROM"
                                  " upload)"),
                      0);
+    assert_int_equal(load_number(s->db, "SELECT count(*) FROM bounce WHERE recipient NOT IN (SELECT"
+                                        " id FROM recipient WHERE state=2) OR act NOT IN (SELECT"
+                                        " id FROM bounce_act)"),
+                     0);
     assert_int_equal(load_number(s->db, "SELECT count(*) FROM recipient WHERE attempt<>0 AND"
                                         " attempt NOT IN (SELECT id FROM attempt)"),
                      0);

@@ -32,6 +32,7 @@ static void every_request_comes_back_as_it_was(void **state)
         copy(r.reason, sizeof r.reason, "because \"we\" say so");
         copy(r.origin, sizeof r.origin, "ssh 192.0.2.1");
         copy(r.to, sizeof r.to, "mx.example.com:2525");
+        copy(r.text, sizeof r.text, "Ask \"Bert\".\nHe knows.");
         request_back(&r, &back);
         assert_memory_equal(&r, &back, sizeof r);
     }
@@ -104,6 +105,7 @@ static void job_comes_back_as_it_was(void **state)
     for (int i = 0; i <= CTL_JOB_FAILED; i++) {
         struct ctl_reply r = {.kind = CTL_REPLY_JOB}, back;
         r.job = (struct ctl_job){.id = 9,
+                                 .undoes = 8,
                                  .started_wall_ms = 1,
                                  .ended_wall_ms = 2,
                                  .verb = CTL_DELETE,

@@ -115,6 +115,7 @@ static void every_key_is_read(void **state)
                    "[dns]\nservers = 127.0.0.1 [::1]:5353\ntrust-ad = no\n"
                    "[delivery]\nport = 2500\ntls = required\nconnections = 9\n"
                    "site-connections = 3\nconnect-timeout = 10s\n"
+                   "[report]\npostmaster = Boss@Example.com\n"
                    "[lab]\nspecial-use = yes\nloopback-targets = yes\n[log]\nstderr = yes\n");
     assert_string_equal(c.hostname, "mail.example.com");
     assert_string_equal(c.sender, "Mailer@example.com");
@@ -142,6 +143,7 @@ static void every_key_is_read(void **state)
     assert_int_equal(c.connections, 9);
     assert_int_equal(c.site_connections, 3);
     assert_int_equal(c.connect_timeout_ms, 10 * SECOND_MS);
+    assert_string_equal(c.report_postmaster, "Boss@example.com");
     assert_true(c.lab_special_use && c.lab_loopback_targets && c.log_stderr);
     conf_done(&c);
 }
@@ -380,6 +382,11 @@ static const struct {
     {"password file that is a folder",
      "[relay a]\nhost = a.example:587\nuser = u\npassword-file = /tmp\n", "is not a regular file"},
     {"route without via", "[route a.example]\n", "test.conf:1: route.a.example.via: missing"},
+    {"no template there", "[report]\nfailed = /nonexistent/template\n",
+     "test.conf:2: report.failed: cannot read /nonexistent/template: No such file"},
+    {"a folder as template", "[report]\nrelayed = /tmp\n", "cannot read /tmp: not a regular file"},
+    {"no postmaster", "[report]\npostmaster = nobody\n",
+     "test.conf:2: report.postmaster: «nobody» is not a mail address"},
     {"token and password", "[relay a]\nhost = a.example:587\nuser = u\npassword-file = /x\n"
                            "token-file = /y\n",
      "test.conf:4: relay.a.password-file: contradicts token-file"},
@@ -492,6 +499,62 @@ static void who_only_looks_needs_no_secrets(void **state)
                      0);
     assert_null(c.relays[0].password);
     conf_done(&c);
+}
+
+/* Who hears of a report that failed: the sender address, another, or nobody. */
+static void a_failed_report_has_a_reader(void **state)
+{
+    static const struct {
+        const char *text, *want, *shown;
+    } rows[] = {
+        {"", "mailer@host.example.net", "mailer@host.example.net"},
+        {"[identity]\nhostname = a.example.com\n", "mailer@a.example.com", "mailer@a.example.com"},
+        {"[identity]\nsender = x@example.com\n", "x@example.com", "x@example.com"},
+        {"[report]\npostmaster = y@example.com\n", "y@example.com", "y@example.com"},
+        {"[report]\npostmaster = none\n", "", "none"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct conf c;
+
+        parse_well(&c, rows[i].text);
+        assert_string_equal(c.report_postmaster, rows[i].want);
+        assert_string_equal(value_of(&c, "report.postmaster")->value, rows[i].shown);
+        conf_done(&c);
+    }
+}
+
+static void templates_are_read_and_checked(void **state)
+{
+    static const struct {
+        const char *text, *want; /* NULL: it is one */
+    } rows[] = {
+        {"\nHello\n", NULL},
+        {"", ":1: report.delayed: nothing behind the header"},
+        {"Subject: x\n\nHello {nobody}\n", ":3: report.delayed: {nobody} is no name; the names are {title}"},
+        {"To: x\n\nHello\n", ":1: report.delayed: before the first empty line stand the fields"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char *path = password_file(rows[i].text, 0644);
+        char *text = xasprintf("[report]\ndelayed = %s\n", path);
+        struct conf c;
+        struct err err = ERR_NONE;
+
+        int rc = parse(&c, text, &err);
+        if (rc != (rows[i].want ? -(int)E_CONFIG : 0) ||
+            (rows[i].want && (!strstr(err.text, rows[i].want) ||
+                              strncmp(err.text, path, strlen(path)) != 0)))
+            fail_msg("%s", err.text);
+        if (!rc)
+            assert_string_equal(c.report_templates[DSN_KIND_DELAYED], rows[i].text);
+        conf_done(&c);
+        unlink(path);
+        free(path);
+        free(text);
+    }
 }
 
 static void domains_of_senders_and_lists_of_hosts_are_read(void **state)
@@ -725,6 +788,8 @@ int main(void)
         cmocka_unit_test(mistakes_are_refused_with_line_and_reason),
         cmocka_unit_test(bad_password_files_are_refused),
         cmocka_unit_test(who_only_looks_needs_no_secrets),
+        cmocka_unit_test(a_failed_report_has_a_reader),
+        cmocka_unit_test(templates_are_read_and_checked),
         cmocka_unit_test(domains_of_senders_and_lists_of_hosts_are_read),
         cmocka_unit_test(private_networks_are_no_open_relay),
         cmocka_unit_test(values_know_their_origin),

@@ -389,7 +389,8 @@ static void words_over_ascii_are_quoted_printable(void **state)
     expect(report, "charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n");
     expect(report, "Empf=C3=A4nger =3D weg");
     expect(report, "Diagnostic-Code: smtp; 550 5.1.1 Empf\\x{E4}nger = weg\r\n");
-    expect(report, "Subject: =?UTF-8?Q?Undelivered_mail:_Gr=C3=BC=C3=9Fe_aus_K=C3=B6ln_an_alle,_?=\r\n");
+    expect(report,
+           "Subject: =?UTF-8?Q?Undelivered_mail:_Gr=C3=BC=C3=9Fe_aus_K=C3=B6ln_an_alle,_?=\r\n");
     expect_sound_lines(report, false);
     free(report);
 }
@@ -421,6 +422,269 @@ static void an_address_over_ascii_is_written_as_rfc_6533_says(void **state)
     char *report = write_report(&s.in);
     expect(report, "Final-Recipient: utf-8; j\\x{F6}rg\\x{2B}x@b.example\r\n");
     expect_sound_lines(report, false);
+    free(report);
+}
+
+/* RFC 6533 3, 4: what came with SMTPUTF8 is reported with the global types, and as it is. */
+static void a_report_about_utf8_mail_is_global(void **state)
+{
+    struct sample s;
+
+    (void)state;
+    sample_init(&s);
+    s.m.flags = MSG_UTF8;
+    s.r.address = "j\xc3\xb6rg+x@b.example";
+    s.r.orcpt = "utf-8;j\xc3\xb6rg@alias.example";
+    outcome_from_reply(&s.o, STAGE_RCPT, 550, STR("5.1.1"), STR("5.1.1 J\xc3\xb6rg ist weg"));
+    str_copy(STR("mx.b.example"), s.o.host, sizeof(s.o.host));
+    char *report = write_report(&s.in);
+    expect(report, "report-type=global-delivery-status;");
+    expect(report, "Content-Type: message/global-delivery-status\r\n"
+                   "Content-Transfer-Encoding: 8bit\r\n\r\n");
+    expect(report, "Final-Recipient: utf-8; j\xc3\xb6rg+x@b.example\r\n");
+    expect(report, "Original-Recipient: utf-8; j\xc3\xb6rg@alias.example\r\n");
+    expect(report, "Diagnostic-Code: smtp; 550 5.1.1 J\xc3\xb6rg ist weg\r\n");
+    expect(report, "Content-Type: message/global\r\n");
+    expect_sound_lines(report, true);
+    free(report);
+    s.in.is_full = false;
+    report = write_report(&s.in);
+    expect(report, "Content-Type: message/global-headers\r\n");
+    free(report);
+    s.m.flags = 0; /* the same about mail that is not: nothing over ASCII */
+    report = write_report(&s.in);
+    expect(report, "Original-Recipient: utf-8; j\\x{F6}rg@alias.example\r\n");
+    expect_sound_lines(report, false);
+    free(report);
+}
+
+/* RFC 3461 4.3: only a failure brings all of it back; and only what a report may carry. */
+static void all_of_it_comes_back_with_a_failure_only(void **state)
+{
+    CLEANUP(buf_done) struct buf lines = BUF_INIT;
+    struct sample s;
+
+    (void)state;
+    for (int a = DSN_ACT_FAILED; a < DSN_ACT_COUNT; a++) {
+        sample_init(&s);
+        s.r.action = (enum dsn_action)a;
+        char *report = write_report(&s.in);
+        expect(report, a == DSN_ACT_FAILED ? "message/rfc822" : "text/rfc822-headers");
+        free(report);
+    }
+    sample_init(&s);
+    buf_add_z(&lines, "Subject: x\r\n\r\n");
+    for (int i = 0; i < 998; i++)
+        buf_add_c(&lines, 'x');
+    buf_add_z(&lines, "\r\n");
+    s.in.original = buf_str(&lines);
+    char *report = write_report(&s.in);
+    expect(report, "message/rfc822");
+    free(report);
+    buf_truncate(&lines, lines.n - 2);
+    buf_add_z(&lines, "x\r\n");
+    s.in.original = buf_str(&lines);
+    report = write_report(&s.in);
+    expect(report, "text/rfc822-headers");
+    expect_sound_lines(report, false);
+    free(report);
+}
+
+static void what_an_operator_returns_has_the_operators_words(void **state)
+{
+    struct sample s;
+    struct outcome o;
+
+    (void)state;
+    sample_init(&s);
+    outcome_init(&o, OUTCOME_FAILED, STAGE_LOCAL);
+    str_copy(STR("5.3.0"), o.enhanced, sizeof(o.enhanced));
+    str_copy(STR(DSN_RETURNED ": That system is gone.\r\nBcc: x"), o.text, sizeof(o.text));
+    s.r.is_returned = true;
+    s.r.outcome = &o;
+    s.r.before = &s.o;
+    char *report = write_report(&s.in);
+    expect(report, "What happened: the operator of this mail server took it out of the queue");
+    expect(report, "Why: That system is gone.");
+    expect(report, "The last answer was: host mx.b.example[192.0.2.1] said: 550 5.1.1");
+    expect(report, "What to do: If you do not know why, send this report to the administrator");
+    expect(report, "Status: 5.3.0\r\nDiagnostic-Code: X-mxhelm; returned by the operator: That");
+    expect_not(report, "\nBcc:");
+    expect_not(report, "Remote-MTA");
+    expect_sound_lines(report, false);
+    free(report);
+    str_copy(STR(DSN_RETURNED), o.text, sizeof(o.text));
+    report = write_report(&s.in);
+    expect_not(report, "Why:");
+    free(report);
+}
+
+static void a_report_about_a_report_is_for_the_postmaster(void **state)
+{
+    struct sample s;
+
+    (void)state;
+    sample_init(&s);
+    s.m.class = MSG_REPORT;
+    s.m.reverse_path[0] = '\0';
+    s.in.to = "boss@ours.example";
+    char *report = write_report(&s.in);
+    expect(report, "To: <boss@ours.example>\r\n");
+    expect(report, "Subject: Undelivered report: Hello\r\n");
+    expect(report, "could not deliver a report of its own, and nobody else is told of that.");
+    expect_not(report, "Your message");
+    free(report);
+}
+
+/* --- templates --- */
+
+static void a_template_gives_the_words(void **state)
+{
+    static const char text[] = "Subject: Zur\xc3\xbc"
+                               "ck: {subject}\r\n"
+                               "From: Post <post@{hostname}>\r\n"
+                               "\r\n"
+                               "{{{count}} {title}, {status\r\n";
+    static const char good[] = "From: Post <post@{hostname}>\n\n"
+                               "{{{count}} {title}\n"
+                               "{each}\n"
+                               "   {recipient}: {status} {server}, {until}\n"
+                               "   only {next-try}\n"
+                               "{end}\n"
+                               "{from}\n"
+                               "\tend\n";
+    const char *templates[DSN_KIND_COUNT] = {[DSN_KIND_FAILED] = good};
+    struct sample s;
+    unsigned line;
+    char why[200];
+
+    (void)state;
+    assert_false(dsn_template_check(STR(text), &line, why, sizeof(why)));
+    assert_int_equal(line, 4);
+    assert_true(dsn_template_check(STR(good), &line, why, sizeof(why)));
+    sample_init(&s);
+    struct dsn_rcpt rcpts[2] = {s.r, s.r};
+    rcpts[1].address = "carol@b.example";
+    s.in.rcpts = rcpts;
+    s.in.rcpts_n = 2;
+    s.in.templates = templates;
+    char *report = write_report(&s.in);
+    expect(report, "From: Post <post@mail.example.com>\r\n");
+    expect(report, "Subject: Undelivered mail: Hello\r\n"); /* the built-in one */
+    expect(report, "us-ascii\r\n\r\n{2} Undelivered mail\r\n"
+                   "   bob@b.example: 5.1.1 mx.b.example,\r\n"
+                   "   carol@b.example: 5.1.1 mx.b.example,\r\n"
+                   " end\r\n\r\n--=_");
+    free(report);
+    rcpts[0].action = rcpts[1].action = DSN_ACT_DELAYED; /* has no template */
+    report = write_report(&s.in);
+    expect(report, "What happened: it has been waiting");
+    free(report);
+}
+
+static void the_built_in_template_is_one(void **state)
+{
+    unsigned line;
+    char why[200] = "";
+
+    (void)state;
+    if (!dsn_template_check(str_of(dsn_template_builtin), &line, why, sizeof(why)))
+        fail_msg("%u: %s", line, why);
+}
+
+static void what_is_no_template_is_refused(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned line;
+        const char *want; /* NULL: it is one */
+    } rows[] = {
+        {"\nx\n", 1, NULL},
+        {"\n", 1, NULL},
+        {"\nx", 1, NULL},
+        {"Subject: x\r\n\r\nx\r\n", 1, NULL},
+        {"\n{each}\n{end}\n", 1, NULL},
+        {"\n  {each}  \n{recipient}{tries}\n\t{end}\n{summary}\n", 1, NULL},
+        {"\n{{each}}\n", 1, NULL},
+        {"", 1, "nothing behind the header"},
+        {"Subject: x\n", 1, "nothing behind the header"},
+        {"Hello\n", 1, "From and Subject only"},
+        {"Bcc: x@y.example\n\nx\n", 1, "From and Subject only"},
+        {"Subject: x\n folded\n\nx\n", 2, "From and Subject only"},
+        {"Subject: x\nSubject: y\n\nx\n", 2, "Subject stands there twice"},
+        {"Subject:\n\nx\n", 1, "Subject is empty"},
+        {"Subject: {from}\n\nx\n", 1, "{from} cannot stand in a field"},
+        {"Subject: {what}\n\nx\n", 1, "{what} cannot stand in a field"},
+        {"From: nobody\n\nx\n", 1, "From is not one address"},
+        {"From: a@b.example, c@d.example\n\nx\n", 1, "From is not one address"},
+        {"From: <a@{subject}>\n\nx\n", 1, "From is not one address"},
+        {"From: \xc3\xa4 <a@b.example>\n\nx\n", 1, "outside ASCII"},
+        {"\n\n{nonsense}\n", 3, "{nonsense} is no name"},
+        {"\n{Title}\n", 2, "{Title} is no name"},
+        {"\n{}\n", 2, "{} is no name"},
+        {"\n{title\n", 2, "without its closing brace"},
+        {"\n{\n", 2, "without its closing brace"},
+        {"\n{why}\n", 2, "{why} is about one recipient"},
+        {"\n{each}\n{end}\n{why}\n", 4, "{why} is about one recipient"},
+        {"\nx {summary}\n", 2, "on a line of its own"},
+        {"\n{end}\n", 2, "{end} without {each}"},
+        {"\n{each}\nx\n", 3, "{each} without {end}"},
+        {"\n{each}\n{each}\n", 3, "{each} stands there twice"},
+        {"\n{each}\n{end}\n{each}\n{end}\n", 4, "{each} stands there twice"},
+        {"\nx {each}\n", 2, "{each} is no name"},
+        {"\n\x1b[2J\n", 2, "a control character"},
+        {"\nx\ry\n", 2, "a control character"},
+        {"\n\xff\n", 2, "not UTF-8"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char why[400] = "";
+        unsigned line = 0;
+        bool is_one = dsn_template_check(str_of(rows[i].text), &line, why, sizeof(why));
+        if (is_one != !rows[i].want ||
+            (!is_one && (line != rows[i].line || !strstr(why, rows[i].want))))
+            fail_msg("row %zu: %u: %s", i, line, why);
+    }
+}
+
+static void large_templates_are_refused(void **state)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT;
+    char why[200];
+    unsigned line;
+
+    (void)state;
+    buf_add_c(&text, '\n');
+    for (int i = 0; i < 998; i++)
+        buf_add_c(&text, 'x');
+    assert_true(dsn_template_check(buf_str(&text), &line, why, sizeof(why)));
+    buf_add_c(&text, 'x');
+    assert_false(dsn_template_check(buf_str(&text), &line, why, sizeof(why)));
+    buf_clear(&text);
+    while (text.n < DSN_TEMPLATE_MAX)
+        buf_add_c(&text, '\n');
+    assert_true(dsn_template_check(buf_str(&text), &line, why, sizeof(why)));
+    buf_add_c(&text, '\n');
+    assert_false(dsn_template_check(buf_str(&text), &line, why, sizeof(why)));
+}
+
+/* Names in what a stranger wrote are not names. */
+static void values_are_not_templates(void **state)
+{
+    static const char good[] = "\n{subject}\n{each}\n{recipient} {why}\n{end}\n";
+    const char *templates[DSN_KIND_COUNT] = {[DSN_KIND_FAILED] = good};
+    struct sample s;
+
+    (void)state;
+    sample_init(&s);
+    str_copy(STR("{hostname} {each} {{"), s.m.digest.subject, sizeof(s.m.digest.subject));
+    outcome_from_reply(&s.o, STAGE_RCPT, 550, STR("5.1.1"), STR("5.1.1 {title}\r\n{end}"));
+    s.r.address = "{count}@b.example";
+    s.in.templates = templates;
+    char *report = write_report(&s.in);
+    expect(report, "\r\n{hostname} {each} {{\r\n{count}@b.example ");
+    expect(report, "b.example 5.1.1 {title} {end}\r\n");
     free(report);
 }
 
@@ -560,6 +824,15 @@ int main(void)
         cmocka_unit_test(words_over_ascii_are_quoted_printable),
         cmocka_unit_test(an_original_with_8_bits_makes_an_8_bit_report),
         cmocka_unit_test(an_address_over_ascii_is_written_as_rfc_6533_says),
+        cmocka_unit_test(a_report_about_utf8_mail_is_global),
+        cmocka_unit_test(all_of_it_comes_back_with_a_failure_only),
+        cmocka_unit_test(what_an_operator_returns_has_the_operators_words),
+        cmocka_unit_test(a_report_about_a_report_is_for_the_postmaster),
+        cmocka_unit_test(a_template_gives_the_words),
+        cmocka_unit_test(the_built_in_template_is_one),
+        cmocka_unit_test(what_is_no_template_is_refused),
+        cmocka_unit_test(large_templates_are_refused),
+        cmocka_unit_test(values_are_not_templates),
         cmocka_unit_test(the_boundary_occurs_in_nothing),
         cmocka_unit_test(an_original_without_a_last_line_end_gets_one),
         cmocka_unit_test(a_message_without_a_subject_is_still_named),
