@@ -174,16 +174,17 @@ static enum mime_cte read_cte(struct str body)
 void mime_entity_read(struct str header, bool is_top, bool is_digest_part, struct mime_entity *e)
 {
     struct str name, body, whole, type = STR_NONE;
-    bool has_cte = false, is_signed = false;
+    bool has_cte = false, is_cte_odd = false, is_signed = false;
 
     *e = (struct mime_entity){.kind = MIME_TEXT};
     while (header_next(&header, &name, &body, &whole)) {
         if (str_ieq_z(name, "Content-Type") && !e->has_type) {
             type = body;
             e->has_type = true;
-        } else if (str_ieq_z(name, "Content-Transfer-Encoding") && !has_cte) {
-            e->cte = read_cte(body);
+        } else if (str_ieq_z(name, "Content-Transfer-Encoding")) {
+            e->cte = has_cte ? e->cte : read_cte(body);
             has_cte = true;
+            is_cte_odd |= mime_lines_flaws(whole) != 0;
         } else if (str_ieq_z(name, "MIME-Version")) {
             e->has_version = true;
         } else if (is_top && str_ieq_z(name, "DKIM-Signature")) {
@@ -195,7 +196,7 @@ void mime_entity_read(struct str header, bool is_top, bool is_digest_part, struc
     else if (is_digest_part)
         read_message(STR("rfc822"), e);
     bool is_leaf = e->kind == MIME_TEXT || e->kind == MIME_OTHER;
-    if (is_leaf && e->cte == CTE_UNKNOWN)
+    if (is_cte_odd || (is_leaf && e->cte == CTE_UNKNOWN))
         set_fixed(e, "a part has a transfer encoding that is not known");
     if (is_signed)
         set_fixed(e, "it is signed");

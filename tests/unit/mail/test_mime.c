@@ -203,6 +203,8 @@ static void what_is_encoded_stays_so(void **state)
         {"not in a long line either", IS_B64 "\r\n" T1000 "-\r\n", "!base64"},
         {"an unknown coding, fit", "Content-Transfer-Encoding: x-uu\r\n\r\nx\r\n",
          "Content-Transfer-Encoding: x-uu\r\n\r\nx\r\n"},
+        {"a second coding, not fit", IS_7 "Content-Transfer-Encoding: 7b\xdft\r\n\r\n" UE,
+         "!not known"},
         {"an unknown coding, not fit", "Content-Transfer-Encoding: x-uu\r\n\r\n" UE, "!not known"},
     };
 
