@@ -88,7 +88,7 @@ static int step_run(struct store_job *base, struct store *st, struct err *err)
     const struct ctl_job *i = &s->act->info;
     char verb[VERB_TEXT_MAX];
     return queue_audit(st, s->audit_id, q->now_wall_ms, i->who, verb_text(i, verb), i->filter,
-                       i->reason, q->changed, err);
+                       i->reason[0] ? i->reason : i->text, q->changed, err);
 }
 
 static void ended(struct bulk *b, struct act *a, enum ctl_job_state state)
