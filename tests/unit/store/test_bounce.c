@@ -371,6 +371,34 @@ static void a_bounce_is_due_when_its_time_is_over(void **state)
     assert_int_equal(act(q, QUEUE_UNDO, 79, 77), 0);
 }
 
+/* An act of many chunks is due as a whole, counted from its last one. */
+static void the_time_counts_from_the_last_chunk(void **state)
+{
+    struct q *q = *state;
+    struct message m;
+    struct recipient r[4];
+    struct filter f;
+
+    accept_mail(q, 4, 0, &m, r);
+    ok(q, filter_parse(STR(""), q->f.now, &f, &q->err));
+    struct queue_bulk b = {
+        .verb = QUEUE_BOUNCE, .filter = &f, .now_wall_ms = q->f.now, .job_id = 77};
+    int64_t due = 0;
+    for (int i = 0; !b.is_done; i++) {
+        assert_true(i < 10);
+        uint64_t before = b.changed;
+        b.due_wall_ms = q->f.now + QUEUE_UNDO_MS + i * SECOND_MS;
+        ok(q, queue_bulk_step(q->s, &b, 1, NULL, NULL, &q->err));
+        if (b.changed > before)
+            due = b.due_wall_ms;
+    }
+    filter_done(&f);
+    assert_int_equal(due, q->f.now + QUEUE_UNDO_MS + 3 * SECOND_MS);
+    assert_int_equal(next(q), due);
+    assert_int_equal(returned(q, due - 1).n, 0);
+    assert_int_equal(returned(q, due).n, 4);
+}
+
 static void an_undo_restores_what_each_one_was(void **state)
 {
     struct q *q = *state;
@@ -433,6 +461,7 @@ int main(void)
         T(late_mail_is_looked_for_once),
         T(an_end_without_a_try_quotes_the_answer_before),
         T(a_bounce_is_due_when_its_time_is_over),
+        T(the_time_counts_from_the_last_chunk),
         T(an_undo_restores_what_each_one_was),
         T(release_and_delete_end_a_bounce),
     };
