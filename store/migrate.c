@@ -72,8 +72,7 @@ static const char schema_1[] =
 _Static_assert(COUNTER_COUNT == 11, "schema_1 makes one row per counter");
 
 /* Step 2. Where reports go when the sender address stands in for the user's own. */
-static const char schema_2[] =
-    "ALTER TABLE message ADD COLUMN report_to TEXT NOT NULL DEFAULT '';";
+static const char schema_2[] = "ALTER TABLE message ADD COLUMN report_to TEXT NOT NULL DEFAULT '';";
 
 /*
  * Step 3. In a table without rowids, finding the place of a row reads whole rows on the way, and a row
@@ -112,10 +111,20 @@ static const char schema_6[] =
     "CREATE INDEX bounce_of_act ON bounce(act);";
 
 /* Step 7. When delivery was frozen, since we were the problem: it counts for no lifetime. */
-static const char schema_7[] = "CREATE TABLE frost(id INTEGER PRIMARY KEY, until INTEGER NOT NULL);";
+static const char schema_7[] =
+    "CREATE TABLE frost(id INTEGER PRIMARY KEY, until INTEGER NOT NULL);";
+
+/* Step 8. Sites in trouble, over a restart. */
+static const char schema_8[] =
+    "CREATE TABLE site("
+    " name TEXT PRIMARY KEY, until INTEGER NOT NULL, failed INTEGER NOT NULL,"
+    " slow INTEGER NOT NULL, class INTEGER NOT NULL, stage INTEGER NOT NULL,"
+    " scope INTEGER NOT NULL, code INTEGER NOT NULL, sys INTEGER NOT NULL, dns INTEGER NOT NULL,"
+    " port INTEGER NOT NULL, enhanced TEXT NOT NULL, text TEXT NOT NULL, host TEXT NOT NULL,"
+    " ip TEXT NOT NULL) WITHOUT ROWID;";
 
 static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4,
-                                    schema_5, schema_6, schema_7};
+                                    schema_5, schema_6, schema_7, schema_8};
 
 _Static_assert(ARRAY_LEN(steps) == STORE_SCHEMA, "one step per version");
 

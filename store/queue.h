@@ -225,6 +225,20 @@ int queue_frosts(struct store *s, int64_t since_wall_ms, unsigned limit,
                  void (*each)(void *arg, int64_t from_wall_ms, int64_t until_wall_ms), void *arg,
                  struct err *err);
 
+/* A site in trouble: dead or slow until then, and the answer by which it became so. */
+struct queue_site {
+    char name[ADDR_DOMAIN_MAX + 1];
+    int64_t until_wall_ms;
+    unsigned failed; /* cohorts in a row */
+    unsigned slow;   /* how often it has asked us to slow down, less what it has forgiven */
+    struct outcome why;
+};
+int queue_site_save(struct store *s, const struct queue_site *q, struct err *err);
+int queue_site_forget(struct store *s, const char *name, struct err *err);
+/* Those whose trouble ends later than since, at most limit; the others are forgotten. */
+int queue_sites(struct store *s, int64_t since_wall_ms, unsigned limit,
+                void (*each)(void *arg, const struct queue_site *q), void *arg, struct err *err);
+
 /* Who did what to how many (audit). */
 int queue_audit(struct store *s, int64_t id, int64_t wall_ms, const char *who, const char *verb,
                 const char *filter, const char *reason, uint64_t changed, struct err *err);

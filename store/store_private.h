@@ -19,7 +19,7 @@
 #include "store/queue.h"
 #include "store/store.h"
 
-#define STORE_SCHEMA         7
+#define STORE_SCHEMA         8
 #define STORE_TEXT(n)        STORE_TEXT_OF(n)
 #define STORE_TEXT_OF(n)     #n
 #define STORE_APPLICATION_ID 0x4d455131
@@ -70,6 +70,10 @@ enum store_stmt {
     STMT_TRANSCRIPT,
     STMT_FROST,
     STMT_FROSTS,
+    STMT_SITE_SAVE,
+    STMT_SITE_FORGET,
+    STMT_SITE_EXPIRE,
+    STMT_SITES,
     STMT_ATTEMPT_DROP,
     STMT_BULK_WINDOW,
     STMT_BULK_RETRY, /* one per verb */

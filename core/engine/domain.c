@@ -4,6 +4,7 @@
 #include "core/engine/outbound.h"
 #include "core/engine/record.h"
 #include "core/engine/relay.h"
+#include "core/engine/site_memory.h"
 #include "core/engine/site_queue.h"
 #include "core/engine/watch.h"
 #include "core/mail/way.h"
@@ -135,6 +136,7 @@ static struct site *site_get(struct schedule *s, const char *name, const char *d
         unsigned max = connections_max(s->engine->conf, domain, name);
         window_init(&site->window, max < 5 ? max : 5, max);
         map_put(&s->sites, str_of(name), site);
+        site_restore(site);
     }
     site->used_mono_ms = io_mono_ms(s->engine->io);
     return site;

@@ -10,6 +10,7 @@
 #include "core/engine/outbound.h"
 #include "core/engine/record.h"
 #include "core/engine/relay.h"
+#include "core/engine/site_memory.h"
 #include "core/engine/watch.h"
 #include "core/engine/schedule.h"
 #include "core/engine/submit.h"
@@ -65,6 +66,7 @@ static bool recover_done(struct ejob *job, int rc, const struct err *err)
     if (e->state == ENGINE_STARTING)
         enter(e, ENGINE_RUNNING, "");
     watch_start(e->watch); /* before anything can expire */
+    sites_recall(e->schedule);
     schedule_start(e->schedule);
     bounce_start(e->bounce);
     return false;

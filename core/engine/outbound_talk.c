@@ -336,8 +336,7 @@ static void txn_done(struct outbound *o, const struct smtp_client_notice *n)
         host_is_lacking(o, d, n->outcome);
         return;
     }
-    window_success(&o->site->window);
-    watch_site_worked(e->watch, o->site->name);
+    schedule_site_worked(o->site);
     split_postponed(o, d);
     if (o->is_step_new)
         memory_tls_worked(&o->site->schedule->memory, o->route.hosts[o->host].name, o->step,

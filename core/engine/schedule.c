@@ -5,6 +5,7 @@
 #include "core/engine/outbound.h"
 #include "core/engine/record.h"
 #include "core/engine/relay.h"
+#include "core/engine/site_memory.h"
 #include "core/engine/site_queue.h"
 #include "core/engine/watch.h"
 #include "core/engine/window_fill.h"
@@ -184,7 +185,16 @@ void schedule_site_failed(struct site *site, const struct outcome *o)
         return;
     log_info(e->log, "schedule", "site %s is not tried for %lld s", site->name,
              (long long)(dead_for / 1000));
+    site_remember(site, dead_for);
     defer_ready(site, site->dead_why);
+}
+
+void schedule_site_worked(struct site *site)
+{
+    window_success(&site->window);
+    watch_site_worked(site->schedule->engine->watch, site->name);
+    if (site->slow == 0)
+        site_forget(site);
 }
 
 static struct outbound *idle_with(struct site *site, enum tls_level level)
@@ -354,6 +364,7 @@ struct schedule *schedule_new(struct engine *e)
     map_init(&s->sites, rng_u64(&e->rng));
     map_init(&s->hosts, rng_u64(&e->rng));
     map_init(&s->senders, rng_u64(&e->rng));
+    map_init(&s->troubles, rng_u64(&e->rng));
     memory_init(&s->memory, rng_u64(&e->rng));
     list_init(&s->turn);
     list_init(&s->outbounds);
@@ -472,6 +483,7 @@ void schedule_free(struct schedule *s)
         site_free(value);
     map_done(&s->domains);
     hosts_free(s);
+    sites_drop(s);
     map_done(&s->senders); /* the last of them went with the last parcel */
     map_done(&s->sites);
     memory_done(&s->memory);

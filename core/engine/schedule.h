@@ -53,7 +53,9 @@ struct site {
     struct list idle;  /* outbounds without work */
     unsigned outbounds;
     unsigned domains;  /* that point here: pinned while > 0 */
-    struct outcome *dead_why; /* own: the answer by which it died */
+    struct outcome *dead_why; /* own: the answer by which it died, or must be slow */
+    unsigned slow;            /* how often it has asked for that lately */
+    bool is_noted;            /* in the store (site_memory.h) */
     int64_t used_mono_ms;
     struct schedule *schedule; /* borrowed */
 };
@@ -63,6 +65,7 @@ struct schedule {
     struct idmap tasks;    /* recipient id → task: what is in the window */
     struct idmap parcels;  /* message id → parcel */
     struct map domains, sites;
+    struct map troubles;   /* of sites that nobody has asked for since the start: name → queue_site, own */
     struct map senders;    /* of what is in the window, by key */
     int64_t sender_last_id;
     struct map hosts;      /* "host NAME:PORT" → relay_conf, own: what operators have rerouted to */
@@ -116,6 +119,8 @@ void schedule_forget(struct schedule *s, struct delivery *d);
 enum tls_level schedule_tls_level(const struct schedule *s, const struct delivery *d);
 /* The next ready delivery of a site that may use a connection of that level; taken out. NULL = none. */
 struct delivery *schedule_take(struct site *site, enum tls_level level);
+/* It took mail, or answered about it. */
+void schedule_site_worked(struct site *site);
 /* The site failed as a site: o is why. When its window closes, all that is ready there is deferred. */
 void schedule_site_failed(struct site *site, const struct outcome *o);
 

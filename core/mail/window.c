@@ -32,16 +32,22 @@ void window_success(struct window *w)
     w->size = w->size + 1 < w->max ? w->size + 1 : w->max;
 }
 
-static void die(struct window *w, int64_t now_mono_ms, int64_t dead_for_ms)
+void window_pause(struct window *w, int64_t now_mono_ms, int64_t pause_ms)
 {
-    w->failed_cohorts++;
     w->failed = 0;
     w->success = 0;
     w->failure = 0;
+    w->has_failed = true;
     w->size = 1; /* it comes back with one probe */
-    w->dead_until_mono_ms = now_mono_ms + (dead_for_ms > 0 ? dead_for_ms : 1);
+    w->dead_until_mono_ms = now_mono_ms + (pause_ms > 0 ? pause_ms : 1);
     if (w->dead_until_mono_ms == 0)
         w->dead_until_mono_ms = 1; /* 0 means alive */
+}
+
+static void die(struct window *w, int64_t now_mono_ms, int64_t dead_for_ms)
+{
+    w->failed_cohorts++;
+    window_pause(w, now_mono_ms, dead_for_ms);
 }
 
 bool window_failure(struct window *w, int64_t now_mono_ms, int64_t dead_for_ms)

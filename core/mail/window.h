@@ -24,6 +24,8 @@ void window_init(struct window *w, unsigned initial, unsigned max);
 void window_success(struct window *w);
 /* The site failed as a site: connect, greeting, EHLO, 421. True when it became dead just now. */
 bool window_failure(struct window *w, int64_t now_mono_ms, int64_t dead_for_ms);
+/* Nothing for that long, then one connection, and slow growth: it has asked for that, or was found so. */
+void window_pause(struct window *w, int64_t now_mono_ms, int64_t pause_ms);
 /* Connections that may be open now; 0 while dead. */
 unsigned window_limit(const struct window *w, int64_t now_mono_ms);
 
