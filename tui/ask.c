@@ -34,6 +34,7 @@ void answer_free(struct answer *a)
     free(a->groups);
     free(a->attempts);
     buf_done(&a->header);
+    buf_done(&a->transcript);
     ctl_reply_done(&a->reply);
     free(a);
 }
@@ -181,6 +182,23 @@ static int read_attempts(struct run *r)
     return 0;
 }
 
+/* Of the newest that has one: of what went well, only some do. */
+static int read_transcript(struct run *r)
+{
+    struct answer *out = r->out;
+    int rc = -(int)E_NOTFOUND;
+
+    for (size_t i = out->attempts_n; i > 0 && rc == -(int)E_NOTFOUND; i--) {
+        struct err none;
+        rc = r->feed->ops->transcript(r->feed->arg, out->attempts[i - 1].id, &out->transcript,
+                                      &none);
+        out->transcript_of = out->attempts[i - 1].number;
+        if (rc < 0 && rc != -(int)E_NOTFOUND)
+            out->err = none;
+    }
+    return rc == -(int)E_NOTFOUND ? 0 : rc;
+}
+
 static int run_detail(struct run *r)
 {
     const struct feed_ops *ops = r->feed->ops;
@@ -200,6 +218,8 @@ static int run_detail(struct run *r)
     if (out->rcpt_id == 0 && out->rows_n > 0)
         out->rcpt_id = out->rows[0].rcpt_id;
     rc = read_attempts(r);
+    if (rc >= 0)
+        rc = read_transcript(r);
     if (rc < 0)
         return rc;
     /* Once everything is done the body goes: the rest is still worth showing. */

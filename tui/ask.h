@@ -82,6 +82,8 @@ struct answer {
     struct view_attempt *attempts; /* own; the latest */
     size_t attempts_n;
     struct buf header; /* own; "" once the body is gone */
+    struct buf transcript; /* own: of the newest attempt that has one; "" = none is kept */
+    unsigned transcript_of; /* its number */
     /* ASK_LOG */
     struct view_log_line *lines; /* own, oldest first */
     size_t lines_n;

@@ -252,6 +252,32 @@ static void add_attempts(const struct answer *d, struct page *p, const struct vi
         add_attempt(p, &d->attempts[i], i > 0 ? &d->attempts[i - 1] : NULL);
 }
 
+/* What we said and they said, with its milliseconds. */
+static void add_transcript(const struct answer *d, struct page *p)
+{
+    struct str rest = buf_str(&d->transcript);
+    char title[40];
+
+    if (rest.n == 0)
+        return;
+    snprintf(title, sizeof(title), "What try %u did", d->transcript_of);
+    add_part(p, title);
+    while (rest.n > 0) {
+        struct str line = str_split(&rest, '\n'), whole = line;
+        struct str ms = str_split(&line, ' '), word = str_split(&line, ' ');
+        struct buf b CLEANUP(buf_done) = BUF_INIT;
+        enum role role = str_eq_z(word, ">")   ? ROLE_TEXT
+                         : str_eq_z(word, "<") ? ROLE_TITLE
+                                               : ROLE_DIM;
+
+        if (str_starts(whole, STR("...")))
+            buf_add_str(&b, whole);
+        else
+            buf_printf(&b, "%6.*s %-4.*s %.*s", STR_ARG(ms), STR_ARG(word), STR_ARG(line));
+        add_field(p, role, "", buf_str(&b));
+    }
+}
+
 static void add_header(const struct answer *d, struct page *p)
 {
     struct str rest = buf_str(&d->header);
@@ -288,6 +314,7 @@ static struct page *page_new(const struct app *a, int w)
         add_now(a, p, r);
     add_recipients(a, p);
     add_attempts(a->detail.data, p, r);
+    add_transcript(a->detail.data, p);
     add_header(a->detail.data, p);
     return p;
 }

@@ -36,6 +36,8 @@ struct feed_ops {
                       unsigned limit, struct err *err);
     int (*attempts)(void *arg, int64_t rcpt_id, int64_t after_id, struct view_attempt *rows,
                     unsigned limit, struct err *err);
+    /* What that try did; E_NOTFOUND when it is not kept. */
+    int (*transcript)(void *arg, int64_t attempt_id, struct buf *out, struct err *err);
     int (*header)(void *arg, int64_t message_id, struct buf *out, struct err *err);
     int (*log_back)(void *arg, const struct view_log_query *q, int64_t before_id, unsigned limit,
                     int64_t budget_ms, struct view_log_page *out, struct err *err);

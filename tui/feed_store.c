@@ -110,6 +110,14 @@ static int store_attempts(void *arg, int64_t rcpt_id, int64_t after_id, struct v
     return rc < 0 ? rc : view_attempts(l->view, rcpt_id, after_id, rows, limit, err);
 }
 
+static int store_transcript(void *arg, int64_t attempt_id, struct buf *out, struct err *err)
+{
+    struct lane *l = arg;
+    int rc = open_view(l, err);
+
+    return rc < 0 ? rc : view_transcript(l->view, attempt_id, out, err);
+}
+
 static int store_header(void *arg, int64_t message_id, struct buf *out, struct err *err)
 {
     struct lane *l = arg;
@@ -302,6 +310,7 @@ static const struct feed_ops ops = {
     .message = store_message,
     .recipients = store_recipients,
     .attempts = store_attempts,
+    .transcript = store_transcript,
     .header = store_header,
     .log_back = store_log_back,
     .log_forward = store_log_forward,

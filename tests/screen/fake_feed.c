@@ -393,6 +393,25 @@ static int fake_attempts(void *arg, int64_t rcpt_id, int64_t after_id, struct vi
     return n;
 }
 
+static int fake_transcript(void *arg, int64_t attempt_id, struct buf *out, struct err *err)
+{
+    int rc = enter(arg, err);
+
+    if (rc < 0)
+        return rc;
+    if (attempt_id % 2 == 0)
+        return err_set(err, E_NOTFOUND, "no transcript of that try is kept");
+    buf_add_z(out, "-4 dns MX y.example: 10 mx.y.example (TTL 300 s) by 127.0.0.1:53\n"
+                   "-4 mx 1. mx.y.example, preference 10\n"
+                   "0 dns A mx.y.example: 192.0.2.77 (TTL 300 s) by 127.0.0.1:53\n"
+                   "0 try mx.y.example[192.0.2.77]:25\n"
+                   "21 < 220 mx.y.example ESMTP\n"
+                   "21 > EHLO mta1.example\n"
+                   "... 7 lines left out ...\n"
+                   "580 < 421 4.7.28 slow down\n");
+    return 0;
+}
+
 static int fake_header(void *arg, int64_t message_id, struct buf *out, struct err *err)
 {
     struct message *m = xnew(struct message);
@@ -602,6 +621,7 @@ static const struct feed_ops ops = {
     .message = fake_message,
     .recipients = fake_recipients,
     .attempts = fake_attempts,
+    .transcript = fake_transcript,
     .header = fake_header,
     .log_back = fake_log_back,
     .log_forward = fake_log_forward,
