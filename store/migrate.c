@@ -123,8 +123,25 @@ static const char schema_8[] =
     " port INTEGER NOT NULL, enhanced TEXT NOT NULL, text TEXT NOT NULL, host TEXT NOT NULL,"
     " ip TEXT NOT NULL) WITHOUT ROWID;";
 
+/*
+ * Step 9. What an act changed, so that it can be taken back for a while: of each recipient what it was, of a
+ * message that lost one by deletion, that its body is still wanted. By act and in order of id, as acts
+ * write and undo reads them.
+ */
+static const char schema_9[] =
+    "CREATE TABLE undo_act("
+    " id INTEGER PRIMARY KEY, verb INTEGER NOT NULL, until INTEGER NOT NULL);"
+    "CREATE TABLE undo("
+    " act INTEGER NOT NULL, recipient INTEGER NOT NULL, job INTEGER NOT NULL,"
+    " state INTEGER NOT NULL, next INTEGER NOT NULL, attempt INTEGER NOT NULL,"
+    " via TEXT NOT NULL, note TEXT NOT NULL, PRIMARY KEY(act, recipient)) WITHOUT ROWID;"
+    "CREATE TABLE tomb(message INTEGER PRIMARY KEY, act INTEGER NOT NULL);"
+    "CREATE INDEX tomb_of_act ON tomb(act);"
+    "ALTER TABLE bounce DROP COLUMN state;"
+    "ALTER TABLE bounce DROP COLUMN note;";
+
 static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4,
-                                    schema_5, schema_6, schema_7, schema_8};
+                                    schema_5, schema_6, schema_7, schema_8, schema_9};
 
 _Static_assert(ARRAY_LEN(steps) == STORE_SCHEMA, "one step per version");
 

@@ -188,7 +188,7 @@ enum queue_verb {
     QUEUE_RESEND,  /* UNCONFIRMED: it was not, or twice is better than never */
     QUEUE_REROUTE, /* another way (via); what is QUEUED goes at once */
     QUEUE_BOUNCE,  /* HELD until due_wall_ms, then it goes back to its sender (queue_returned) */
-    QUEUE_UNDO,    /* of a bounce (undo_id), before that time: all is as it was */
+    QUEUE_UNDO,    /* of another act (undo_id), for a while: what it changed is as it was */
     QUEUE_VERB_COUNT
 };
 const char *queue_verb_name(enum queue_verb v);
@@ -203,6 +203,7 @@ struct queue_bulk {
     const char *via;    /* QUEUE_REROUTE: as mail/way.h writes it; borrowed */
     const char *text;   /* QUEUE_BOUNCE: for the sender, "" = none; borrowed */
     int64_t due_wall_ms; /* QUEUE_BOUNCE: from now on, for each chunk anew */
+    int64_t until_wall_ms; /* how long it can be undone, for each chunk anew */
     int64_t undo_id;     /* QUEUE_UNDO: the job */
     bool is_dry_run;
     /* moved on by each call: */
@@ -217,6 +218,11 @@ int queue_bulk_step(struct store *s, struct queue_bulk *b, unsigned limit,
                     void (*changed)(void *arg, int64_t rcpt_id, enum rcpt_state now,
                                     int64_t next_wall_ms),
                     void *arg, struct err *err);
+
+/* How long an act can be undone: a deleted message's body is kept that long. A bounce can until it is due. */
+#define QUEUE_KEPT_MS (15 * 60 * INT64_C(1000))
+/* Forget what cannot be undone any more, at most limit rows. Returns how many, or an error. */
+int queue_undo_purge(struct store *s, int64_t now_wall_ms, unsigned limit, struct err *err);
 
 /* Delivery was frozen from then until then: written anew while it lasts. */
 int queue_frost(struct store *s, int64_t from_wall_ms, int64_t until_wall_ms, struct err *err);

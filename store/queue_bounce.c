@@ -4,7 +4,7 @@
  *
  *   bounce (queue_bulk.c) ──► HELD, a row in bounce ──► due ──► queue_return: BOUNCED, report owed
  *                                  │
- *                                  ├─ undo: what it was      (queue_bulk.c; the row goes)
+ *                                  ├─ undo: what it was      (queue_undo.c; the row goes)
  *                                  └─ release, delete        (the same)
  *
  * A row in bounce always belongs to a recipient that is HELD. The time is that of the act, and each
@@ -16,8 +16,7 @@
 int bounce_add(struct store *s, int64_t rcpt_id, int64_t act, struct err *err)
 {
     sqlite3_stmt *st = store_stmt(s, STMT_BOUNCE_ADD,
-                                  "INSERT INTO bounce(recipient, act, state, note)"
-                                  " SELECT id, ?2, state, note FROM recipient WHERE id=?1",
+                                  "INSERT INTO bounce(recipient, act) VALUES(?1, ?2)",
                                   err);
 
     if (!st)

@@ -27,7 +27,6 @@ struct target {
     enum rcpt_state state;
     unsigned tries;
     bool is_returned; /* an operator's bounce of it is held back */
-    enum rcpt_state before; /* that */
 };
 
 /* Where a verb takes a recipient; false when it has nothing to do with its state. */
@@ -45,7 +44,6 @@ static bool verb_goes(enum queue_verb verb, const struct target *t, enum rcpt_st
     case QUEUE_BOUNCE:
         *to = RCPT_HELD;
         return from == RCPT_HELD ? !t->is_returned : from == RCPT_QUEUED || from == RCPT_UNCONFIRMED;
-    case QUEUE_UNDO: *to = t->before; return from == RCPT_HELD && t->is_returned;
     default: *to = RCPT_DELETED; break;
     }
     return from != RCPT_ACTIVE && rcpt_state_may_go(from, *to);
@@ -72,17 +70,15 @@ static int window_end(struct store *s, int64_t cursor, int64_t *end, struct err 
     return 0;
 }
 
-static sqlite3_stmt *prepare_find(struct store *s, const struct where *w, bool is_undo,
-                                  struct err *err)
+static sqlite3_stmt *prepare_find(struct store *s, const struct where *w, struct err *err)
 {
     struct buf sql CLEANUP(buf_done) = BUF_INIT;
     sqlite3_stmt *st = NULL;
     int rc;
 
-    buf_add_z(&sql, "SELECT r.id, r.message, r.next, r.arrival, r.state, r.tries, b.state"
-                    " FROM recipient r INDEXED BY r_live");
-    buf_add_z(&sql, is_undo ? " CROSS JOIN bounce b ON b.recipient=r.id AND b.act=?4"
-                            : " LEFT JOIN bounce b ON b.recipient=r.id");
+    buf_add_z(&sql, "SELECT r.id, r.message, r.next, r.arrival, r.state, r.tries, b.act"
+                    " FROM recipient r INDEXED BY r_live"
+                    " LEFT JOIN bounce b ON b.recipient=r.id");
     if (w->needs_message)
         buf_add_z(&sql, " CROSS JOIN message m ON m.id=r.message");
     if (w->needs_attempt)
@@ -97,11 +93,10 @@ static sqlite3_stmt *prepare_find(struct store *s, const struct where *w, bool i
 }
 
 /* Up to limit matches with an id in (after, end]. */
-static int find(struct store *s, const struct queue_bulk *b, const struct where *w, int64_t after,
-                int64_t end, struct target *found, unsigned limit, unsigned *n, struct err *err)
+static int find(struct store *s, const struct where *w, int64_t after, int64_t end,
+                struct target *found, unsigned limit, unsigned *n, struct err *err)
 {
-    bool is_undo = b->verb == QUEUE_UNDO;
-    sqlite3_stmt *st = prepare_find(s, w, is_undo, err);
+    sqlite3_stmt *st = prepare_find(s, w, err);
     int rc = 0;
 
     if (!st)
@@ -109,8 +104,6 @@ static int find(struct store *s, const struct queue_bulk *b, const struct where 
     bind_i(st, 1, after);
     bind_i(st, 2, end);
     bind_i(st, 3, limit);
-    if (is_undo)
-        bind_i(st, 4, b->undo_id);
     where_bind(w, st);
     while (*n < limit && (rc = store_next(s, st, err, "look through the queue")) > 0)
         found[(*n)++] = (struct target){
@@ -121,7 +114,6 @@ static int find(struct store *s, const struct queue_bulk *b, const struct where 
             .state = (enum rcpt_state)column_enum(st, 4, RCPT_STATE_COUNT),
             .tries = (unsigned)sqlite3_column_int(st, 5),
             .is_returned = sqlite3_column_type(st, 6) != SQLITE_NULL,
-            .before = (enum rcpt_state)column_enum(st, 6, RCPT_STATE_COUNT),
         };
     sqlite3_finalize(st);
     return rc < 0 ? rc : 0;
@@ -139,10 +131,8 @@ static const char *const changes[] = {
     [QUEUE_RESEND] = "UPDATE recipient SET job=?2, state=0, next=?3 WHERE id=?1",
     [QUEUE_REROUTE] = "UPDATE recipient SET job=?2, next=?3, via=?4 WHERE id=?1",
     [QUEUE_BOUNCE] = "UPDATE recipient SET job=?2, state=2, note=?4 WHERE id=?1",
-    [QUEUE_UNDO] = ("UPDATE recipient SET job=?2, (state, note)="
-                    "(SELECT state, note FROM bounce WHERE recipient=?1) WHERE id=?1"),
 };
-_Static_assert(ARRAY_LEN(changes) == QUEUE_VERB_COUNT, "one statement per verb");
+_Static_assert(ARRAY_LEN(changes) == QUEUE_UNDO, "one statement per verb but undo");
 _Static_assert(RCPT_HELD == 2 && RCPT_QUEUED == 0 && RCPT_DELETED == 7 && RCPT_DELIVERED == 4,
                "as written above");
 
@@ -171,8 +161,12 @@ static int change(struct store *s, const struct queue_bulk *b, const struct targ
 
     if (!st)
         return -(int)E_IO;
-    if (b->verb == QUEUE_BOUNCE)
-        rc = bounce_add(s, t->id, b->job_id, err); /* as it is now */
+    if (undo_keeps(b->verb))
+        rc = undo_add(s, t->id, b->job_id, err); /* as it is now */
+    if (!rc && b->verb == QUEUE_BOUNCE)
+        rc = bounce_add(s, t->id, b->job_id, err);
+    if (!rc && b->verb == QUEUE_DELETE)
+        rc = tomb_add(s, t->message_id, b->job_id, err);
     if (rc)
         return rc;
     bind_i(st, 1, t->id);
@@ -188,8 +182,6 @@ static int change(struct store *s, const struct queue_bulk *b, const struct targ
     rc = store_run(s, st, err, queue_verb_name(b->verb));
     /* Whoever takes it out of its hold takes it out of the bounce. */
     if (!rc && t->is_returned && to != RCPT_HELD)
-        rc = bounce_drop(s, t->id, err);
-    if (!rc && t->is_returned && b->verb == QUEUE_UNDO)
         rc = bounce_drop(s, t->id, err);
     if (!rc && rcpt_state_is_final(to))
         rc = queue_close_one(s, t->message_id, &is_done, err);
@@ -248,6 +240,8 @@ int queue_bulk_step(struct store *s, struct queue_bulk *b, unsigned limit,
                                     int64_t next_wall_ms),
                     void *arg, struct err *err)
 {
+    if (b->verb == QUEUE_UNDO)
+        return undo_step(s, b, limit, changed, arg, err);
     struct where w CLEANUP(where_done) = {0};
     struct target *found = xcalloc(limit ? limit : 1, sizeof(*found));
     struct queue_bulk before = *b;
@@ -263,12 +257,14 @@ int queue_bulk_step(struct store *s, struct queue_bulk *b, unsigned limit,
     if (end > w.last)
         end = w.last;
     if (!rc && end > after)
-        rc = find(s, b, &w, after, end, found, limit, &n, err);
+        rc = find(s, &w, after, end, found, limit, &n, err);
     make_note(b, note, sizeof(note));
     for (unsigned i = 0; !rc && i < n; i++)
         rc = act(s, b, &found[i], changed, arg, note, err);
     if (!rc && b->verb == QUEUE_BOUNCE && !b->is_dry_run && b->changed > before.changed)
         rc = bounce_act(s, b, err);
+    if (!rc && undo_keeps(b->verb) && b->changed > before.changed && !b->is_dry_run)
+        rc = undo_act(s, b, err);
     if (rc) {
         *b = before; /* the transaction goes back, and so do the numbers */
     } else {

@@ -173,6 +173,7 @@ int queue_last_id(struct store *s, int64_t *out, struct err *err)
                      " ifnull((SELECT max(id) FROM attempt), 0),"
                      " ifnull((SELECT max(id) FROM audit), 0),"
                      " ifnull((SELECT max(id) FROM bounce_act), 0),"
+                     " ifnull((SELECT max(id) FROM undo_act), 0),"
                      " ifnull((SELECT max(message) FROM upload), 0))",
                      out, err);
 }

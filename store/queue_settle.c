@@ -181,7 +181,34 @@ int queue_close_one(struct store *s, int64_t message_id, bool *is_done, struct e
     s->delta[COUNTER_MESSAGES]--;
     s->delta[COUNTER_BYTES] -= size;
     *is_done = true;
-    return spool_drop(s, message_id, err);
+    bool is_kept;
+    rc = tomb_has(s, message_id, &is_kept, err);
+    return rc || is_kept ? rc : spool_drop(s, message_id, err);
+}
+
+int queue_reopen_one(struct store *s, int64_t message_id, struct err *err)
+{
+    sqlite3_stmt *get =
+        store_stmt(s, STMT_MESSAGE_OPEN, "SELECT open, size FROM message WHERE id=?1", err);
+    sqlite3_stmt *set = store_stmt(s, STMT_MESSAGE_REOPEN,
+                                   "UPDATE message SET open=open+1 WHERE id=?1", err);
+    int rc;
+
+    if (!get || !set)
+        return -(int)E_IO;
+    bind_i(get, 1, message_id);
+    rc = store_next(s, get, err, "read a message");
+    if (rc < 0)
+        return rc;
+    if (rc == 0)
+        return err_set(err, E_CORRUPT, "store %s: a recipient without its message", s->dir);
+    if (sqlite3_column_int64(get, 0) == 0) {
+        s->delta[COUNTER_MESSAGES]++;
+        s->delta[COUNTER_BYTES] += sqlite3_column_int64(get, 1);
+    }
+    sqlite3_reset(get);
+    bind_i(set, 1, message_id);
+    return store_run(s, set, err, "open a message again");
 }
 
 /* --- settle --- */

@@ -19,7 +19,7 @@
 #include "store/queue.h"
 #include "store/store.h"
 
-#define STORE_SCHEMA         8
+#define STORE_SCHEMA         9
 #define STORE_TEXT(n)        STORE_TEXT_OF(n)
 #define STORE_TEXT_OF(n)     #n
 #define STORE_APPLICATION_ID 0x4d455131
@@ -77,7 +77,7 @@ enum store_stmt {
     STMT_ATTEMPT_DROP,
     STMT_BULK_WINDOW,
     STMT_BULK_RETRY, /* one per verb */
-    STMT_BULK_LAST = STMT_BULK_RETRY + QUEUE_VERB_COUNT - 1,
+    STMT_BULK_LAST = STMT_BULK_RETRY + QUEUE_UNDO - 1,
     STMT_AUDIT,
     STMT_REPORT_ANY,
     STMT_REPORT_SOON,
@@ -93,6 +93,20 @@ enum store_stmt {
     STMT_BOUNCE_DUE,
     STMT_BOUNCE_TIDY,
     STMT_BOUNCE_NEXT,
+    STMT_UNDO_ADD,
+    STMT_UNDO_ACT,
+    STMT_UNDO_ACT_GET,
+    STMT_UNDO_BACK, /* three of them: a change, a deletion, a reroute */
+    STMT_UNDO_BACK_LAST = STMT_UNDO_BACK + 2,
+    STMT_UNDO_DROP,
+    STMT_UNDO_OLD,
+    STMT_UNDO_OLD_ROWS,
+    STMT_UNDO_OLD_ACT,
+    STMT_TOMB_ADD,
+    STMT_TOMB_HAS,
+    STMT_TOMB_OLD,
+    STMT_TOMB_DROP,
+    STMT_MESSAGE_REOPEN,
     STMT_PURGE_FIND,
     STMT_PURGE_MESSAGE,
     STMT_COUNT
@@ -200,6 +214,8 @@ int rcpt_now(struct store *s, int64_t rcpt_id, struct rcpt_now *out, struct err 
 /* A recipient of the message became final at wall_ms: *is_done when it was the last, the body is
  * deleted then. */
 int queue_close_one(struct store *s, int64_t message_id, bool *is_done, struct err *err);
+/* The way back: one of its recipients is not final any more. Its body must still be there. */
+int queue_reopen_one(struct store *s, int64_t message_id, struct err *err);
 
 /* Columns of an attempt row, read by attempt_read: begin with these. */
 #define ATTEMPT_COLUMNS                                                                            \
@@ -225,6 +241,23 @@ int bounce_add(struct store *s, int64_t rcpt_id, int64_t act, struct err *err);
 int bounce_drop(struct store *s, int64_t rcpt_id, struct err *err);
 /* The act itself; each chunk of it moves its time on. */
 int bounce_act(struct store *s, const struct queue_bulk *b, struct err *err);
+
+/* --- queue_undo.c --- */
+
+/* Can a verb be taken back? */
+bool undo_keeps(enum queue_verb v);
+/* What the recipient is now, before the act changes it. */
+int undo_add(struct store *s, int64_t rcpt_id, int64_t act, struct err *err);
+/* The act itself; each chunk of it moves its time on. */
+int undo_act(struct store *s, const struct queue_bulk *b, struct err *err);
+/* Its body is needed when the act is undone. */
+int tomb_add(struct store *s, int64_t message_id, int64_t act, struct err *err);
+int tomb_has(struct store *s, int64_t message_id, bool *has, struct err *err);
+/* One chunk of QUEUE_UNDO: as queue_bulk_step. */
+int undo_step(struct store *s, struct queue_bulk *b, unsigned limit,
+              void (*changed)(void *arg, int64_t rcpt_id, enum rcpt_state now,
+                              int64_t next_wall_ms),
+              void *arg, struct err *err);
 
 /* transcript.c: appended; nothing when there is no memory for it. */
 void transcript_pack(struct str text, struct buf *out);

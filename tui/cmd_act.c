@@ -84,11 +84,11 @@ static const char *effect(enum ctl_verb v)
     case CTL_RESEND: return "They are sent again: who got them already gets them twice.";
     case CTL_REROUTE: return "Their tries take that way from now on; later mail goes as before.";
     case CTL_BOUNCE: return "They go back to their senders in 30 seconds; until then: mxhelm undo.";
-    default: return "They are taken out of the queue for good; nobody is told.";
+    default: return "They are taken out of the queue, nobody is told; for 15 minutes: mxhelm undo.";
     }
 }
 
-/* It cannot be undone later: asked about, also when it is one. */
+/* It cannot be undone tomorrow: asked about, also when it is one. */
 static bool is_final(enum ctl_verb v)
 {
     return v == CTL_DELETE || v == CTL_BOUNCE;
@@ -188,6 +188,8 @@ static void print_result(const struct act_args *a, const struct ctl_job *j)
     printf(" (job %s)\n", id_text(j->id, id));
     if (j->verb == CTL_BOUNCE && !j->is_dry_run && j->changed > 0)
         printf("held back for 30 seconds; until then it is taken back with: mxhelm undo %s\n", id);
+    if (j->verb == CTL_DELETE && !j->is_dry_run && j->changed > 0)
+        printf("kept for 15 minutes; until then it is taken back with: mxhelm undo %s\n", id);
 }
 
 /* A script that means it says so. */
@@ -226,7 +228,9 @@ int cmd_act(struct cli *c, int argc, char **argv)
 int cmd_undo(struct cli *c, int argc, char **argv)
 {
     struct act_args a = {.request = {.verb = CTL_UNDO}};
-    const struct opt table[] = {{"--json", OPT_FLAG, &a.is_json}, {0}};
+    const struct opt table[] = {{"--json", OPT_FLAG, &a.is_json},
+                                {"--dry-run", OPT_FLAG, &a.request.is_dry_run},
+                                {0}};
     struct opt_rest rest CLEANUP(opt_rest_done) = {0};
     struct err err = ERR_NONE;
     struct ctl_job j;
@@ -240,7 +244,9 @@ int cmd_undo(struct cli *c, int argc, char **argv)
     if (code)
         return code;
     print_result(&a, &j);
-    if (j.changed == 0)
-        fputs("mxhelm: nothing of that job is held back any more\n", stderr);
+    if (j.skipped > 0)
+        fputs("mxhelm: what a later act or a try has changed since stays as it is\n", stderr);
+    else if (j.changed == 0)
+        fputs("mxhelm: nothing of that job can be undone any more\n", stderr);
     return j.changed == 0 ? EXIT_WRONG : EXIT_DONE;
 }

@@ -24,7 +24,8 @@ const struct verb cli_verbs[] = {
     {"retry", ACT_USAGE, "try again now", ACT_MORE, cmd_act},
     {"hold", ACT_USAGE, "keep in the queue, do not try", ACT_MORE, cmd_act},
     {"release", ACT_USAGE, "end a hold", ACT_MORE, cmd_act},
-    {"delete", ACT_USAGE, "take out of the queue; nobody is told", ACT_MORE, cmd_act},
+    {"delete", ACT_USAGE, "take out of the queue; nobody is told",
+     ACT_MORE "It is kept for 15 minutes: mxhelm undo puts it back.\n", cmd_act},
     {"confirm", ACT_USAGE, "unconfirmed mail arrived: count it as delivered", ACT_MORE, cmd_act},
     {"resend", ACT_USAGE, "unconfirmed mail did not arrive: send it again", ACT_MORE, cmd_act},
     {"reroute", "FILTER... | ID... | --all --to RELAY|HOST[:PORT] [--dry-run] [--yes] [--json]",
@@ -38,8 +39,12 @@ const struct verb cli_verbs[] = {
      "  --text TEXT     what the senders are told, at most 499 octets\n" ACT_MORE
      "It is held back for 30 seconds: mxhelm undo, or release, takes it back.\n",
      cmd_act},
-    {"undo", "[JOB] [--json]", "take a bounce back, within 30 seconds",
-     "  JOB             as bounce and jobs say it; without it the latest\n", cmd_undo},
+    {"undo", "[JOB] [--dry-run] [--json]", "take an act back",
+     "  JOB             as acts and jobs say it; without it your latest act\n"
+     "  --dry-run       only say how many\n"
+     "retry, hold, release, delete and reroute for 15 minutes, bounce for 30 seconds. What a later act\n"
+     "or a try has changed since stays as it is.\n",
+     cmd_undo},
     {"jobs", "[stop JOB] [--json]", "bulk acts: progress, who, how many", "", cmd_jobs},
     {"log", "[FILTER...] [--since T] [--until T] [-n N] [-f] [--postfix] [--json]",
      "the delivery log",

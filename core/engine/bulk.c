@@ -119,11 +119,12 @@ static bool step_done(struct ejob *job, int rc, const struct err *err)
     a->info.changed = s->bulk.changed;
     a->info.skipped = s->bulk.skipped;
     a->info.oldest_wall_ms = s->bulk.oldest_wall_ms;
+    /* What is rerouted, or has its time or way back, leaves the window too, and comes back as it is now. */
+    bool is_new = s->bulk.verb == QUEUE_REROUTE || s->bulk.verb == QUEUE_UNDO;
     bool is_touched = false;
     for (size_t i = 0; i < s->n && !s->bulk.is_dry_run; i++) {
-        is_touched |= s->changes[i].state == RCPT_QUEUED;
-        /* What is rerouted leaves the window too, and comes back by its new way. */
-        if (s->changes[i].state != RCPT_QUEUED || s->bulk.verb == QUEUE_REROUTE)
+        is_touched |= s->changes[i].state == RCPT_QUEUED || s->changes[i].state == RCPT_UNCONFIRMED;
+        if (s->changes[i].state != RCPT_QUEUED || is_new)
             schedule_drop(e->schedule, s->changes[i].rcpt_id);
     }
     if (is_touched)
@@ -154,6 +155,7 @@ static void submit_step(struct bulk *b, struct act *a, const struct queue_bulk *
     s->act = a;
     s->bulk = *so_far;
     s->bulk.due_wall_ms = io_wall_ms(e->io) + QUEUE_UNDO_MS;
+    s->bulk.until_wall_ms = io_wall_ms(e->io) + QUEUE_KEPT_MS;
     s->audit_id = a->info.id;
     ejob_submit(e, &s->job, STORE_JOB_WRITE);
 }
@@ -178,23 +180,60 @@ static void forget_old(struct bulk *b)
     }
 }
 
-/* The act that an undo takes back; without a name the latest that can be. One of a run before is known to
- * the store only, which finds what is left of it. */
-static int find_undone(const struct bulk *b, const struct ctl_request *q, int64_t *out,
-                       struct err *err)
+static bool is_undone(const struct bulk *b, int64_t id)
+{
+    list_for_each(l, &b->acts) {
+        const struct ctl_job *j = &list_entry(l, struct act, link)->info;
+        if (j->verb == CTL_UNDO && j->undoes == id && !j->is_dry_run)
+            return true;
+    }
+    return false;
+}
+
+/* "uid 1000": wherever that operator sat. */
+static bool is_same_operator(const char *a, const char *b)
+{
+    struct str x = str_of(a), y = str_of(b);
+    str_split(&x, ' ');
+    str_split(&y, ' ');
+    return str_eq(str_split(&x, ' '), str_split(&y, ' '));
+}
+
+/* Without a name: the operator's latest act that did something and still stands. */
+static bool is_latest_undone(const struct bulk *b, const struct ctl_job *j, const char *who)
+{
+    return j->verb != CTL_UNDO && !j->is_dry_run && is_same_operator(j->who, who) &&
+           (j->changed > 0 || j->state == CTL_JOB_RUNNING) && !is_undone(b, j->id);
+}
+
+static int check_undone(const struct ctl_job *j, int64_t now_wall_ms, struct err *err)
+{
+    char id[ID_TEXT_MAX];
+    if (j->verb == CTL_UNDO || j->verb == CTL_CONFIRM || j->verb == CTL_RESEND || j->is_dry_run)
+        return err_set(err, E_STATE, "job %s is %s, which cannot be undone", id_text(j->id, id),
+                       j->is_dry_run ? "a dry run" : ctl_verb_name(j->verb));
+    if (j->state == CTL_JOB_RUNNING)
+        return err_set(err, E_STATE, "job %s is running: stop it first", id_text(j->id, id));
+    /* A bounce that is late is still held: the store knows. */
+    if (now_wall_ms - j->ended_wall_ms > QUEUE_KEPT_MS)
+        return err_set(err, E_STATE, "job %s ended too long ago: %s can be undone for %s",
+                       id_text(j->id, id), ctl_verb_name(j->verb),
+                       j->verb == CTL_BOUNCE ? "30 seconds" : "15 minutes");
+    return 0;
+}
+
+/* The act that an undo takes back. One of a run before is known to the store only, which finds what is
+ * left of it. */
+static int find_undone(const struct bulk *b, const struct ctl_request *q, const char *who,
+                       int64_t *out, struct err *err)
 {
     *out = q->job;
     list_for_each(l, &b->acts) {
         const struct ctl_job *j = &list_entry(l, struct act, link)->info;
-        if (q->job ? j->id != q->job : j->verb != CTL_BOUNCE || j->is_dry_run)
+        if (q->job ? j->id != q->job : !is_latest_undone(b, j, who))
             continue;
         *out = j->id;
-        if (j->verb != CTL_BOUNCE || j->is_dry_run)
-            return err_set(err, E_STATE, "only a bounce can be undone, within %d seconds",
-                           (int)(QUEUE_UNDO_MS / SECOND_MS));
-        if (j->state == CTL_JOB_RUNNING)
-            return err_set(err, E_STATE, "that job is running: stop it first");
-        return 0;
+        return check_undone(j, io_wall_ms(b->engine->io), err);
     }
     return *out ? 0 : err_set(err, E_NOTFOUND, "there is nothing to undo");
 }
@@ -213,7 +252,7 @@ int bulk_start(struct bulk *b, const struct ctl_request *q, const char *who, str
     struct filter f;
     struct way way = {0};
     int64_t undoes = 0;
-    if (q->verb == CTL_UNDO && find_undone(b, q, &undoes, err) < 0)
+    if (q->verb == CTL_UNDO && find_undone(b, q, who, &undoes, err) < 0)
         return -(int)err->code;
     int rc = filter_parse(str_of(q->filter), now, &f, err);
     if (rc < 0)

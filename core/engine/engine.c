@@ -19,6 +19,7 @@
 #define PROBE_MS   (2 * SECOND_MS)
 #define CHORES_MS  MINUTE_MS
 #define PURGE_ROWS 250u
+#define UNDO_ROWS  500u
 
 struct route_self engine_self(const struct engine *e)
 {
@@ -93,7 +94,7 @@ static void recover(struct engine *e)
 struct chore {
     struct ejob job;
     int64_t before_wall_ms; /* 0: only a probe */
-    int64_t log_before_wall_ms;
+    int64_t log_before_wall_ms, now_wall_ms;
 };
 
 static int chore_run(struct store_job *base, struct store *st, struct err *err)
@@ -104,6 +105,8 @@ static int chore_run(struct store_job *base, struct store *st, struct err *err)
     int rc = queue_purge(st, c->before_wall_ms, PURGE_ROWS, err);
     if (rc == 0)
         queue_purge_log(st, c->log_before_wall_ms, NULL);
+    if (rc == 0)
+        rc = queue_undo_purge(st, c->now_wall_ms, UNDO_ROWS, err);
     return rc;
 }
 
@@ -121,6 +124,7 @@ static void submit_chore(struct engine *e, bool is_probe,
     c->job.free = chore_free;
     int64_t now = io_wall_ms(e->io);
     if (!is_probe) {
+        c->now_wall_ms = now;
         c->before_wall_ms = now - e->conf->keep_ms;
         c->log_before_wall_ms = now - e->conf->log_keep_ms;
     }

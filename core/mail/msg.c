@@ -29,15 +29,15 @@ bool rcpt_state_parse(struct str name, enum rcpt_state *out)
 
 /*
  * From a state to the set of those it may become. An unconfirmed recipient may be claimed as it is:
- * it is retried late. A held one still grows old. The way back from BOUNCED and DELETED is the
- * operator's undo, which restores what the recipient was.
+ * it is retried late. A held one still grows old. The way back from BOUNCED and DELETED, and from
+ * HELD to UNCONFIRMED, is the operator's undo, which restores what the recipient was.
  */
 static const unsigned transitions[] = {
     [RCPT_QUEUED] =
         TO(RCPT_ACTIVE) | TO(RCPT_HELD) | TO(RCPT_EXPIRED) | TO(RCPT_BOUNCED) | TO(RCPT_DELETED),
     [RCPT_ACTIVE] = TO(RCPT_QUEUED) | TO(RCPT_HELD) | TO(RCPT_UNCONFIRMED) | TO(RCPT_DELIVERED) |
                     TO(RCPT_BOUNCED) | TO(RCPT_EXPIRED) | TO(RCPT_DELETED),
-    [RCPT_HELD] = TO(RCPT_QUEUED) | TO(RCPT_EXPIRED) | TO(RCPT_BOUNCED) | TO(RCPT_DELETED),
+    [RCPT_HELD] = TO(RCPT_QUEUED) | TO(RCPT_UNCONFIRMED) | TO(RCPT_EXPIRED) | TO(RCPT_BOUNCED) | TO(RCPT_DELETED),
     [RCPT_UNCONFIRMED] = TO(RCPT_QUEUED) | TO(RCPT_ACTIVE) | TO(RCPT_HELD) | TO(RCPT_DELIVERED) |
                          TO(RCPT_EXPIRED) | TO(RCPT_BOUNCED) | TO(RCPT_DELETED),
     [RCPT_DELIVERED] = 0,

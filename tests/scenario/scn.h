@@ -17,6 +17,8 @@ struct scn_key {
     char *section, *key, *value; /* own */
 };
 
+#define SCN_JOBS 8
+
 struct scn {
     const char *file;
     char *world_folder; /* own: where "world FILE" looks */
@@ -42,7 +44,7 @@ struct scn {
 
     struct view *view;  /* own, NULL = opened when needed */
     struct buf control; /* the last reply's text */
-    int64_t last_job;   /* of the last reply that told one */
+    int64_t last_jobs[SCN_JOBS]; /* newest first */
 };
 
 /* Say what is wrong with the line that is executed; the scenario ends. Returns false. */

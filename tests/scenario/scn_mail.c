@@ -327,18 +327,21 @@ bool scn_control(struct scn *s)
     const char *filter = words_value(&s->words, 2, "filter"), *to = words_value(&s->words, 2, "to");
     bool is_ok = s->words.n >= 2 && verb_of(s->words.w[1], &req->verb);
     if (!is_ok)
-        scn_fail(s, "control VERB [filter=F] [to=WAY] [text=T] [job=last] [dry] [changed=N] [error=T] "
+        scn_fail(s, "control VERB [filter=F] [to=WAY] [text=T] [job=last|last-N] [dry] [changed=N] [error=T] "
                     "[state=S]");
     str_copy(str_of(filter ? filter : ""), req->filter, sizeof(req->filter));
     str_copy(str_of(to ? to : ""), req->to, sizeof(req->to));
     str_copy(str_of(words_value(&s->words, 2, "text")), req->text, sizeof(req->text));
-    if (words_value(&s->words, 2, "job"))
-        req->job = s->last_job;
+    const char *job = words_value(&s->words, 2, "job"); /* "last", "last-2" */
+    if (job)
+        req->job = s->last_jobs[job[4] == '-' ? (unsigned)(job[5] - '0') % SCN_JOBS : 0];
     for (size_t i = 2; i < s->words.n; i++)
         req->is_dry_run |= strcmp(s->words.w[i], "dry") == 0;
     is_ok = is_ok && ask(s, req, reply) && follow_job(s, reply) && judge_reply(s, reply);
-    if (reply->kind == CTL_REPLY_JOB)
-        s->last_job = reply->job.id;
+    if (reply->kind == CTL_REPLY_JOB) {
+        memmove(s->last_jobs + 1, s->last_jobs, sizeof(s->last_jobs) - sizeof(s->last_jobs[0]));
+        s->last_jobs[0] = reply->job.id;
+    }
     ctl_reply_done(reply);
     free(reply);
     free(req);

@@ -170,7 +170,7 @@ static inline void load_invariants(struct store *s)
     assert_int_equal(load_number(s->db,
                                  "SELECT count(*) FROM chunk WHERE message NOT IN (SELECT id FROM"
                                  " message WHERE open>0) AND message NOT IN (SELECT message FROM"
-                                 " upload)"),
+                                 " upload) AND message NOT IN (SELECT message FROM tomb)"),
                      0);
     assert_int_equal(load_number(s->db, "SELECT count(*) FROM bounce WHERE recipient NOT IN (SELECT"
                                         " id FROM recipient WHERE state=2) OR act NOT IN (SELECT"

@@ -24,7 +24,7 @@ static const char *const want[] = {
     /*            QAHUDBXT */
     /* QUEUED */ ".AH..BXT",
     /* ACTIVE */ "Q.HUDBXT",
-    /* HELD   */ "Q....BXT",
+    /* HELD   */ "Q..U.BXT",
     /* UNCONF */ "QAH.DBXT",
     /* DELIV  */ "........",
     /* BOUNCED*/ "Q.HU....",

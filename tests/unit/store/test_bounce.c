@@ -281,7 +281,8 @@ static uint64_t act(struct q *q, enum queue_verb verb, int64_t job, int64_t undo
                            .undo_id = undo_id,
                            .who = "uid 1000",
                            .text = "Ask Bert.",
-                           .due_wall_ms = q->f.now + QUEUE_UNDO_MS};
+                           .due_wall_ms = q->f.now + QUEUE_UNDO_MS,
+                           .until_wall_ms = q->f.now + QUEUE_KEPT_MS};
     for (int steps = 0; !b.is_done; steps++) {
         assert_true(steps < 100);
         ok(q, queue_bulk_step(q->s, &b, 2, NULL, NULL, &q->err));
