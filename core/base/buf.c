@@ -77,8 +77,9 @@ size_t str_ifind(struct str s, struct str needle)
 {
     if (needle.n > s.n)
         return SIZE_MAX;
+    unsigned char first = needle.n ? fold(needle.p[0]) : 0;
     for (size_t i = 0; i + needle.n <= s.n; i++)
-        if (same_folded(s.p + i, needle.p, needle.n))
+        if (needle.n == 0 || (fold(s.p[i]) == first && same_folded(s.p + i, needle.p, needle.n)))
             return i;
     return SIZE_MAX;
 }
