@@ -63,6 +63,10 @@ const struct verb cli_verbs[] = {
      "  --helo NAME     the EHLO name\n"
      "  --dns HOST:PORT the resolver to ask\n",
      cmd_check},
+    {"explain", "[TEXT | -] [--json]", "what a reply or an error means, who must act, what to do",
+     "  TEXT            a reply, an error, or a line of a log\n"
+     "  -               texts from standard input, one a line\n",
+     cmd_explain},
     {"send", "[-f FROM] TO... < MESSAGE", "hand a message to the engine", "", cmd_send},
     {"config", "show [SECTION] | check | explain KEY [--json]",
      "the configuration in force, and what its keys mean", "", cmd_config},

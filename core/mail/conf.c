@@ -159,6 +159,7 @@ void conf_done(struct conf *c)
         free(c->report_templates[i]);
     }
     free(c->check_receivers);
+    free(c->explain_rules);
     free(c->lab_ca_file);
     free(c->store_path);
     free(c->path);

@@ -154,6 +154,7 @@ struct conf {
     bool lab_special_use, lab_loopback_targets;
     char *lab_ca_file; /* own, or NULL: the system's authorities */
     /* [log] */
+    char *explain_rules;   /* own, or NULL: explain.rules, a file that was checked at load */
     char *check_receivers; /* own; check.receivers: domains, spaces between them */
     bool log_stderr; /* log.stderr: delivery lines to stderr too */
     /* where each key came from, for `config show` */

@@ -195,6 +195,8 @@ int conf_check(const struct conf_parse *p)
         rc = check_retry(p);
     if (!rc)
         rc = conf_check_reports(p);
+    if (!rc)
+        rc = conf_check_explain(p);
     fill_postmaster(p);
     fill_destinations(p->c);
     return rc;

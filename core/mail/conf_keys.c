@@ -19,6 +19,7 @@ const struct conf_section_row conf_sections[SECTION_COUNT] = {
     [SECTION_DESTINATION] = {"destination", "DOMAIN or SITE"},
     [SECTION_FROM] = {"from", "DOMAIN or *"},
     [SECTION_CHECK] = {"check", NULL},
+    [SECTION_EXPLAIN] = {"explain", NULL},
     [SECTION_LAB] = {"lab", NULL},
     [SECTION_LOG] = {"log", NULL},
 };
@@ -416,6 +417,14 @@ const struct conf_key conf_keys[] = {
          "greeting is read, and nothing is sent. Domains for which mail waits are used instead when "
          "there are any. Nobody else outside is asked but name servers. Empty: port 25 is tested only "
          "when mail waits. Default: gmail.com outlook.com."},
+
+    {SECTION_EXPLAIN, "rules", TYPE_PATH, OF(explain_rules),
+     .allowed = "a file of rules, or empty", .rfc = "",
+     .explain =
+         "A file of your own rules that say what refusals and errors mean, beside those that are "
+         "built in; the manual of its language is at the head of core/mail/explain.rules. Yours win, "
+         "unless they say otherwise. The file is checked when the configuration is, every sample in "
+         "it included. Default: empty."},
 
     {SECTION_LAB, "special-use", TYPE_BOOL, OF(lab_special_use), .allowed = "no, yes",
      .rfc = "RFC 6761",

@@ -18,6 +18,7 @@ enum conf_section {
     SECTION_DESTINATION,
     SECTION_FROM,
     SECTION_CHECK,
+    SECTION_EXPLAIN,
     SECTION_LAB,
     SECTION_LOG,
     SECTION_COUNT
@@ -132,6 +133,8 @@ int conf_check(const struct conf_parse *p);
 int conf_check_relay(const struct conf_parse *p, size_t i);
 /* conf_report.c: the templates are read and checked. */
 int conf_check_reports(const struct conf_parse *p);
+/* conf_explain.c: the rules are read and checked. */
+int conf_check_explain(const struct conf_parse *p);
 /* Fill values. p is NULL for defaults. */
 void conf_list_values(struct conf *c, const struct conf_parse *p);
 
