@@ -140,8 +140,15 @@ static const char schema_9[] =
     "ALTER TABLE bounce DROP COLUMN state;"
     "ALTER TABLE bounce DROP COLUMN note;";
 
+/* Step 10. Addresses and domains that take no mail from here. */
+static const char schema_10[] =
+    "CREATE TABLE suppression("
+    " key TEXT PRIMARY KEY, reason TEXT NOT NULL, source TEXT NOT NULL, made INTEGER NOT NULL,"
+    " until INTEGER NOT NULL," /* 0 = for good */
+    " hits INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID;";
+
 static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4,
-                                    schema_5, schema_6, schema_7, schema_8, schema_9};
+                                    schema_5, schema_6, schema_7, schema_8, schema_9, schema_10};
 
 _Static_assert(ARRAY_LEN(steps) == STORE_SCHEMA, "one step per version");
 

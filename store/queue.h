@@ -245,6 +245,27 @@ int queue_site_forget(struct store *s, const char *name, struct err *err);
 int queue_sites(struct store *s, int64_t since_wall_ms, unsigned limit,
                 void (*each)(void *arg, const struct queue_site *q), void *arg, struct err *err);
 
+/* An address or a domain that takes no mail from here: as it is compared, in lower case. */
+struct queue_suppression {
+    char key[ADDR_TEXT_MAX];
+    char reason[200];
+    char source[160]; /* who said so */
+    int64_t made_wall_ms;
+    int64_t until_wall_ms; /* 0 = for good */
+    uint64_t hits;         /* mail that it stopped */
+    int64_t last_wall_ms;  /* the last of it; 0 = none */
+};
+/* Add, or replace but for the hits. */
+int queue_suppress(struct store *s, const struct queue_suppression *q, struct err *err);
+int queue_unsuppress(struct store *s, const char *key, struct err *err);
+int queue_suppress_hit(struct store *s, const char *key, uint64_t n, int64_t wall_ms,
+                       struct err *err);
+int queue_suppress_expire(struct store *s, int64_t now_wall_ms, struct err *err);
+/* Those in force, in order of key, at most limit. */
+int queue_suppressions(struct store *s, int64_t now_wall_ms, unsigned limit,
+                       void (*each)(void *arg, const struct queue_suppression *q), void *arg,
+                       struct err *err);
+
 /* Who did what to how many (audit). */
 int queue_audit(struct store *s, int64_t id, int64_t wall_ms, const char *who, const char *verb,
                 const char *filter, const char *reason, uint64_t changed, struct err *err);

@@ -7,6 +7,18 @@
 
 #define HEADER_BYTES_MAX (1u << 20)
 
+int view_suppressions(struct view *v, int64_t now_wall_ms, unsigned limit,
+                      void (*each)(void *arg, const struct queue_suppression *q), void *arg,
+                      struct err *err)
+{
+    int rc = view_begin(v, err);
+
+    if (!rc)
+        rc = queue_suppressions(v->s, now_wall_ms, limit, each, arg, err);
+    view_end(v);
+    return rc;
+}
+
 int view_message(struct view *v, int64_t message_id, struct message *out, struct err *err)
 {
     int rc = view_begin(v, err);

@@ -45,6 +45,15 @@ const struct verb cli_verbs[] = {
      "retry, hold, release, delete and reroute for 15 minutes, bounce for 30 seconds. What a later act\n"
      "or a try has changed since stays as it is.\n",
      cmd_undo},
+    {"suppress",
+     "[ADDRESS|DOMAIN --reason TEXT [--for TIME] | --remove ADDRESS|DOMAIN] [--dry-run] [--json]",
+     "who takes no mail from here: list, add, remove",
+     "  --reason TEXT   senders are told, in the refusal or in a report\n"
+     "  --for TIME      12h, 30d; without it for good\n"
+     "  --remove WHICH  end it\n"
+     "New mail to them is refused, what is queued goes back to its sender at its next try. Reports\n"
+     "(mail without a sender) are let through.\n",
+     cmd_suppress},
     {"jobs", "[stop JOB] [--json]", "bulk acts: progress, who, how many", "", cmd_jobs},
     {"log", "[FILTER...] [--since T] [--until T] [-n N] [-f] [--postfix] [--json]",
      "the delivery log",

@@ -16,6 +16,7 @@ static const char *const verb_names[] = {
     [CTL_RESEND] = "resend",     [CTL_JOB] = "job",       [CTL_JOBS] = "jobs",
     [CTL_STOP_JOB] = "stop-job", [CTL_RELOAD] = "reload", [CTL_REROUTE] = "reroute",
     [CTL_BOUNCE] = "bounce",     [CTL_UNDO] = "undo",
+    [CTL_SUPPRESS] = "suppress", [CTL_UNSUPPRESS] = "unsuppress",
 };
 static const char *const engine_names[] = {
     [ENGINE_STARTING] = "starting",
@@ -108,6 +109,7 @@ static const struct field request_fields[] = {
     F(REQUEST, reason, "reason", FIELD_TEXT),
     F(REQUEST, origin, "origin", FIELD_TEXT),
     F(REQUEST, is_dry_run, "dry_run", FIELD_BOOL),
+    F(REQUEST, for_ms, "for_ms", FIELD_I64),
     F(REQUEST, job, "job", FIELD_I64),
     F_END,
 };

@@ -17,7 +17,7 @@
 #define CTL_JOBS_MAX  50
 #define CTL_ALARMS_MAX 8
 #define CTL_ALARM_MAX  1200
-#define CTL_TO_MAX     300
+#define CTL_TO_MAX     330
 #define CTL_TEXT_MAX   500
 
 enum ctl_verb {
@@ -29,6 +29,8 @@ enum ctl_verb {
     CTL_JOBS,     /* the latest jobs */
     CTL_STOP_JOB,
     CTL_RELOAD,   /* as SIGHUP */
+    CTL_SUPPRESS, /* "to" takes no mail from here */
+    CTL_UNSUPPRESS,
     CTL_VERB_COUNT
 };
 const char *ctl_verb_name(enum ctl_verb v); /* "status", "retry", "stop-job", ... */
@@ -36,11 +38,13 @@ const char *ctl_verb_name(enum ctl_verb v); /* "status", "retry", "stop-job", ..
 struct ctl_request {
     enum ctl_verb verb;
     char filter[FILTER_BYTES_MAX + 1]; /* "" with an act = everything */
-    char to[CTL_TO_MAX]; /* CTL_REROUTE: a relay, HOST[:PORT], direct, configured */
+    char to[CTL_TO_MAX]; /* CTL_REROUTE: a relay, HOST[:PORT], direct, configured; CTL_SUPPRESS,
+                            CTL_UNSUPPRESS: an address or a domain */
     char text[CTL_TEXT_MAX]; /* CTL_BOUNCE: for the senders */
     char reason[200];
     char origin[100]; /* where the operator sits: "ssh 192.0.2.1", "" = local; the uid is the socket's */
     bool is_dry_run;
+    int64_t for_ms; /* CTL_SUPPRESS: 0 = for good */
     int64_t job; /* CTL_JOB, CTL_STOP_JOB, CTL_UNDO: 0 = the latest that can be undone */
 };
 

@@ -9,6 +9,7 @@
 #include "core/engine/watch.h"
 #include "core/engine/schedule.h"
 #include "core/engine/submit.h"
+#include "core/engine/suppress.h"
 
 #define MODE_CONTROL 0660
 #define CLIENTS_MAX  64u
@@ -23,6 +24,7 @@ struct control {
     struct queue_totals totals;
     int64_t totals_mono_ms; /* when they were counted; 0 = never */
     bool is_counting;
+    uint64_t last_token;
 };
 
 struct client {
@@ -32,6 +34,7 @@ struct client {
     struct peer peer;
     struct buf in;
     bool wants_status; /* waits for the totals */
+    uint64_t token;    /* never used again: of one that waits for the store */
 };
 
 static void client_end(struct client *c, bool flush)
@@ -191,11 +194,16 @@ static void want_status(struct client *c)
 
 /* --- requests --- */
 
+static void who_asks(const struct client *c, const struct ctl_request *q, char out[160])
+{
+    snprintf(out, 160, "uid %u%s%s", c->peer.uid, q->origin[0] ? " " : "", q->origin);
+}
+
 static void start_act(struct client *c, const struct ctl_request *q)
 {
     struct engine *e = c->control->engine;
     char who[160];
-    snprintf(who, sizeof who, "uid %u%s%s", c->peer.uid, q->origin[0] ? " " : "", q->origin);
+    who_asks(c, q, who);
     struct err err;
     struct ctl_reply *r = xnew(struct ctl_reply);
     r->kind = CTL_REPLY_JOB;
@@ -204,6 +212,29 @@ static void start_act(struct client *c, const struct ctl_request *q)
     else
         reply(c, r);
     free(r);
+}
+
+/* The store has it, or not. The client may be gone by now. */
+static void suppress_done(void *arg, uint64_t token, int rc, const struct err *err)
+{
+    struct control *ctl = arg;
+    list_for_each_safe(l, &ctl->clients) {
+        struct client *c = list_entry(l, struct client, link);
+        if (c->token == token) {
+            reply_text(c, rc < 0 ? err->code : E_OK, rc < 0 ? err->text : "");
+            return;
+        }
+    }
+}
+
+static void change_suppression(struct client *c, const struct ctl_request *q)
+{
+    struct engine *e = c->control->engine;
+    char who[160];
+    struct err err = ERR_NONE;
+    who_asks(c, q, who);
+    if (suppress_change(e->suppress, q, who, suppress_done, c->control, c->token, &err) < 0)
+        reply_text(c, err.code, err.text);
 }
 
 static void tell_job(struct client *c, const struct ctl_request *q)
@@ -254,6 +285,8 @@ static void handle(struct client *c, const struct ctl_request *q)
         reply_text(c, E_OK, "reading the configuration again: the log says how it went");
         e->on_reload(e->on_reload_arg);
         break;
+    case CTL_SUPPRESS:
+    case CTL_UNSUPPRESS: change_suppression(c, q); break;
     case CTL_VERB_COUNT: break;
     }
 }
@@ -317,6 +350,7 @@ static void accepted(void *arg, struct io_conn *conn, const struct peer *p)
     c->control = ctl;
     c->conn = conn;
     c->peer = *p;
+    c->token = ++ctl->last_token;
     list_push_back(&ctl->clients, &c->link);
     ctl->clients_n++;
     io->set_handlers(conn, &handlers, c);

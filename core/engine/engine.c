@@ -14,6 +14,7 @@
 #include "core/engine/watch.h"
 #include "core/engine/schedule.h"
 #include "core/engine/submit.h"
+#include "core/engine/suppress.h"
 #include "store/queue.h"
 
 #define PROBE_MS   (2 * SECOND_MS)
@@ -40,12 +41,15 @@ struct recover {
     struct ejob job;
     int64_t now_wall_ms, unconfirmed_wall_ms, last_id;
     struct queue_recovered found;
+    struct suppress_rows suppressed;
 };
 
 static int recover_run(struct store_job *base, struct store *st, struct err *err)
 {
     struct recover *r = container_of(base, struct recover, job.base);
     int rc = queue_recover(st, r->now_wall_ms, r->unconfirmed_wall_ms, &r->found, err);
+    if (rc >= 0)
+        rc = suppress_load(&r->suppressed, st, r->now_wall_ms, err);
     return rc < 0 ? rc : queue_last_id(st, &r->last_id, err);
 }
 
@@ -64,6 +68,7 @@ static bool recover_done(struct ejob *job, int rc, const struct err *err)
                  "delivered (unconfirmed), %u broken uploads removed, %u log lines written",
                  f->requeued, f->unconfirmed, f->orphans, f->log_lines);
     idgen_init(&e->ids, e->ids.node, r->last_id);
+    suppress_take(e->suppress, &r->suppressed);
     if (e->state == ENGINE_STARTING)
         enter(e, ENGINE_RUNNING, "");
     watch_start(e->watch); /* before anything can expire */
@@ -75,7 +80,9 @@ static bool recover_done(struct ejob *job, int rc, const struct err *err)
 
 static void recover_free(struct ejob *job)
 {
-    free(container_of(job, struct recover, job));
+    struct recover *r = container_of(job, struct recover, job);
+    free(r->suppressed.rows);
+    free(r);
 }
 
 static void recover(struct engine *e)
@@ -105,6 +112,8 @@ static int chore_run(struct store_job *base, struct store *st, struct err *err)
     int rc = queue_purge(st, c->before_wall_ms, PURGE_ROWS, err);
     if (rc == 0)
         queue_purge_log(st, c->log_before_wall_ms, NULL);
+    if (rc == 0)
+        rc = queue_suppress_expire(st, c->now_wall_ms, err);
     if (rc == 0)
         rc = queue_undo_purge(st, c->now_wall_ms, UNDO_ROWS, err);
     return rc;
@@ -144,6 +153,7 @@ static void chores_fired(void *arg)
 {
     struct engine *e = arg;
     schedule_sweep(e->schedule);
+    suppress_sweep(e->suppress);
     if (e->state == ENGINE_RUNNING)
         submit_chore(e, false, purge_done);
     else
@@ -211,6 +221,7 @@ struct engine *engine_new(const struct conf *conf, struct io *io, const struct l
     e->control = control_new(e);
     e->bulk = bulk_new(e);
     e->bounce = bounce_new(e);
+    e->suppress = suppress_new(e);
     e->relays = relays_new(e);
     e->watch = watch_new(e);
     return e;
@@ -335,6 +346,7 @@ void engine_free(struct engine *e)
     bulk_free(e->bulk);
     bounce_free(e->bounce);
     schedule_free(e->schedule);
+    suppress_free(e->suppress);
     relays_free(e->relays);
     watch_free(e->watch);
     e->io->ops->timer_free(e->probe);

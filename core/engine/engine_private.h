@@ -25,6 +25,7 @@ struct schedule;
 struct control;
 struct bulk;
 struct bounce;
+struct suppress;
 struct relays;
 struct watch;
 
@@ -55,6 +56,7 @@ struct engine {
     struct control *control;   /* own */
     struct bulk *bulk;         /* own */
     struct bounce *bounce;     /* own */
+    struct suppress *suppress; /* own */
     struct relays *relays;     /* own */
     struct watch *watch;       /* own */
     unsigned well_n; /* tries that went well: of some, the transcript is kept */

@@ -5,6 +5,7 @@
 #include "core/engine/intake_private.h"
 #include "core/engine/schedule.h"
 #include "core/engine/submit.h"
+#include "core/engine/suppress.h"
 #include "core/mail/header.h"
 #include "core/mail/logline.h"
 #include "core/mail/mime.h"
@@ -79,6 +80,20 @@ bool upload_mail(void *arg, const struct smtp_envelope *env, struct smtp_answer 
     return true;
 }
 
+/* By the operator, who says why; never for a report, which has no sender to be told. */
+static bool is_suppressed(struct session *s, const struct recipient *rc, struct smtp_answer *a)
+{
+    struct intake *in = s->intake;
+    if (!s->upload->message.reverse_path[0])
+        return false;
+    struct suppressed by = suppress_find(in->engine->suppress, rc->address, rc->domain);
+    if (!by.key)
+        return false;
+    snprintf(in->answer, sizeof in->answer, "mail to %s is suppressed here: %s", by.key, by.reason);
+    *a = (struct smtp_answer){550, "5.7.1", in->answer};
+    return true;
+}
+
 bool upload_rcpt(void *arg, const struct smtp_envelope *env, const struct smtp_server_rcpt *r,
                  struct smtp_answer *a)
 {
@@ -112,6 +127,8 @@ bool upload_rcpt(void *arg, const struct smtp_envelope *env, const struct smtp_s
     }
     addr_text_ascii(&addr, rc->address);
     str_copy(str_of(addr.ascii), rc->domain, sizeof rc->domain);
+    if (is_suppressed(s, rc, a))
+        return false;
     str_copy(str_of(r->orcpt), rc->orcpt, sizeof rc->orcpt);
     rc->notify = r->notify;
     rc->message_id = u->message.id;

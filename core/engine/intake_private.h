@@ -27,6 +27,7 @@ struct intake {
     bool is_draining;
     struct sender_known senders[SENDERS_KNOWN];
     size_t senders_next; /* the one that is overwritten */
+    char answer[ADDR_TEXT_MAX + 300]; /* to the command under way, when it is made up of parts */
 };
 
 /* A message on its way in. */

@@ -4,6 +4,7 @@
 #include "core/base/alloc.h"
 #include "core/base/text.h"
 #include "core/engine/submit.h"
+#include "core/engine/suppress.h"
 
 #define FETCH_ROWS 500u
 /* Above WINDOW_MAX, for senders that have no more than a few messages there. */
@@ -176,7 +177,8 @@ void schedule_fresh(struct schedule *s, const struct message *m, const struct re
     /* A fetch that was asked for earlier, but read after this message's commit, has brought (some
      * of) it already: answers come in the order of submission. The rest is fetched. */
     bool is_here = idmap_get(&s->parcels, m->id) != NULL;
-    if (!engine_delivers(s->engine) || !has_room(s, m->reverse_path, n) || is_here) {
+    if (!engine_delivers(s->engine) || !has_room(s, m->reverse_path, n) || is_here ||
+        suppress_any(s->engine->suppress, m, r, n)) {
         buf_done(body);
         s->is_rescan_wanted = true;
         window_fill(s);
@@ -246,7 +248,7 @@ static bool fetch_done(struct ejob *job, int rc, const struct err *err)
         return false;
     }
     for (size_t i = 0; i < f->n; i++) {
-        if (!idmap_get(&s->tasks, f->rows[i].rcpt.id))
+        if (!idmap_get(&s->tasks, f->rows[i].rcpt.id) && !suppress_takes(e->suppress, &f->rows[i]))
             add_task(s, parcel_get(s, &f->rows[i]), &f->rows[i].rcpt, f->rows[i].rcpt.via,
                      f->rows[i].is_notified);
     }

@@ -332,6 +332,10 @@ bool scn_control(struct scn *s)
     str_copy(str_of(filter ? filter : ""), req->filter, sizeof(req->filter));
     str_copy(str_of(to ? to : ""), req->to, sizeof(req->to));
     str_copy(str_of(words_value(&s->words, 2, "text")), req->text, sizeof(req->text));
+    str_copy(str_of(words_value(&s->words, 2, "reason")), req->reason, sizeof(req->reason));
+    if (words_value(&s->words, 2, "for") &&
+        !text_parse_duration(str_of(words_value(&s->words, 2, "for")), &req->for_ms))
+        is_ok = scn_fail(s, "for= is no time");
     const char *job = words_value(&s->words, 2, "job"); /* "last", "last-2" */
     if (job)
         req->job = s->last_jobs[job[4] == '-' ? (unsigned)(job[5] - '0') % SCN_JOBS : 0];
