@@ -77,6 +77,7 @@ struct queue_settle {
     const char *site;
     struct str log_line;   /* without date; borrowed */
     struct str transcript; /* what this try did (mail/transcript.h), or empty; borrowed */
+    const char *note;      /* with HELD: why, and what to do */
     int64_t told;          /* the attempt that has it, when it is not this one; 0 = none */
     /* What the sender is to be told; DSN_ACT_NONE = nothing. It stays owed until queue_report_done.
      * DSN_ACT_DELAYED is left out when that was told before. */
@@ -155,6 +156,10 @@ int queue_return(struct store *s, const struct queue_settle *q, bool *is_message
                  struct err *err);
 /* Forget acts of which nothing is left; *wall_ms: when the next one is due, or INT64_MAX. */
 int queue_returned_next(struct store *s, int64_t now_wall_ms, int64_t *wall_ms, struct err *err);
+
+/* What the engine holds (settled as HELD, not by an operator) goes back to QUEUED once its next time has
+ * come: at most limit of them; returns how many. */
+int queue_release_held(struct store *s, int64_t now_wall_ms, unsigned limit, struct err *err);
 
 /* At start: ACTIVE becomes QUEUED (no mark) or UNCONFIRMED (marked; next try not before
  * unconfirmed_next_wall_ms); orphan chunks are swept; log lines that a crash left unwritten are written. */

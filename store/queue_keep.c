@@ -2,6 +2,8 @@
 /* The queue's housekeeping: recovery at start, totals, audit, retention. */
 #include "store/store_private.h"
 
+#include "core/base/alloc.h"
+
 #include "core/base/clock.h"
 #include "core/mail/id.h"
 
@@ -227,6 +229,53 @@ int queue_audit(struct store *s, int64_t id, int64_t wall_ms, const char *who, c
     return store_run(s, st, err, "write the journal");
 }
 
+/* --- held by the engine --- */
+
+static int release(struct store *s, int64_t rcpt_id, unsigned tries, struct err *err)
+{
+    sqlite3_stmt *st =
+        store_stmt(s, STMT_HELD_RELEASE, "UPDATE recipient SET state=?2, note='' WHERE id=?1", err);
+    int rc;
+
+    if (!st)
+        return -(int)E_IO;
+    bind_i(st, 1, rcpt_id);
+    bind_i(st, 2, RCPT_QUEUED);
+    rc = store_run(s, st, err, "end a hold");
+    if (!rc)
+        store_count(s, RCPT_HELD, tries, RCPT_QUEUED, tries);
+    return rc;
+}
+
+int queue_release_held(struct store *s, int64_t now_wall_ms, unsigned limit, struct err *err)
+{
+    sqlite3_stmt *st =
+        store_stmt(s, STMT_HELD_DUE,
+                   "SELECT id, tries FROM recipient INDEXED BY r_state WHERE finished=0"
+                   " AND state=?1 AND next<=?2 AND job=0 LIMIT ?3",
+                   err);
+    struct due {
+        int64_t id;
+        unsigned tries;
+    } *due = xcalloc(limit ? limit : 1, sizeof(*due));
+    unsigned n = 0;
+    int rc = st ? 0 : -(int)E_IO;
+
+    if (st) {
+        bind_i(st, 1, RCPT_HELD);
+        bind_i(st, 2, now_wall_ms);
+        bind_i(st, 3, limit);
+        while (n < limit && (rc = store_next(s, st, err, "read what is held")) > 0)
+            due[n++] =
+                (struct due){sqlite3_column_int64(st, 0), (unsigned)sqlite3_column_int(st, 1)};
+        sqlite3_reset(st);
+    }
+    for (unsigned i = 0; rc >= 0 && i < n; i++)
+        rc = release(s, due[i].id, due[i].tries, err);
+    free(due);
+    return rc < 0 ? rc : (int)n;
+}
+
 /* --- frosts --- */
 
 int queue_frost(struct store *s, int64_t from_wall_ms, int64_t until_wall_ms, struct err *err)
@@ -245,10 +294,11 @@ int queue_frosts(struct store *s, int64_t since_wall_ms, unsigned limit,
                  void (*each)(void *arg, int64_t from_wall_ms, int64_t until_wall_ms), void *arg,
                  struct err *err)
 {
-    sqlite3_stmt *st = store_stmt(s, STMT_FROSTS,
-                                  "SELECT id, until FROM (SELECT id, until FROM frost WHERE until>?1"
-                                  " ORDER BY id DESC LIMIT ?2) ORDER BY id",
-                                  err);
+    sqlite3_stmt *st =
+        store_stmt(s, STMT_FROSTS,
+                   "SELECT id, until FROM (SELECT id, until FROM frost WHERE until>?1"
+                   " ORDER BY id DESC LIMIT ?2) ORDER BY id",
+                   err);
     int rc;
 
     if (!st)

@@ -68,9 +68,10 @@ static void bind_outcome(sqlite3_stmt *st, const struct outcome *o)
 static int add_attempt(struct store *s, const struct queue_settle *q, const struct rcpt_now *now,
                        unsigned number, struct err *err)
 {
-    sqlite3_stmt *st = store_stmt(
-        s, STMT_ATTEMPT_ADD,
-        "INSERT INTO attempt(" ATTEMPT_COLUMNS ", transcript, told) VALUES(" ATTEMPT_VALUES ")", err);
+    sqlite3_stmt *st = store_stmt(s, STMT_ATTEMPT_ADD,
+                                  "INSERT INTO attempt(" ATTEMPT_COLUMNS
+                                  ", transcript, told) VALUES(" ATTEMPT_VALUES ")",
+                                  err);
 
     if (!st)
         return -(int)E_IO;
@@ -214,12 +215,16 @@ int queue_reopen_one(struct store *s, int64_t message_id, struct err *err)
 /* --- settle --- */
 
 /*
- * Two statements: one that names finished would rewrite the recipient's entry in every index, also
- * when it goes back into the queue.
+ * Several statements: one that names finished would rewrite the recipient's entry in every index, also
+ * when it goes back into the queue. What the engine itself holds bears no job's id: that tells it from
+ * what an operator holds, and it is tried again by itself (queue_release_held).
  */
 #define SETTLE_SET                                                                                 \
     "UPDATE recipient SET state=?2, tries=?3, is_notified=?4, code=?5, mark=0, last=?6,"           \
-    " attempt=?7, next=?8, site=?9, cause=?10, enhanced=?11, report=?12, note=''"
+    " attempt=?7, next=?8, site=?9, cause=?10, enhanced=?11, report=?12"
+#define SETTLE_END  SETTLE_SET ", note='', finished=?13 WHERE id=?1"
+#define SETTLE_HELD SETTLE_SET ", note=?13, job=0 WHERE id=?1"
+#define SETTLE_BACK SETTLE_SET ", note='' WHERE id=?1"
 
 /* What is owed after this: the news, or what was owed before while it still holds. */
 static enum dsn_action report_of(const struct queue_settle *q, const struct rcpt_now *now)
@@ -237,9 +242,10 @@ static int change_recipient(struct store *s, const struct queue_settle *q,
 {
     enum dsn_action report = report_of(q, now);
     bool is_notified = now->is_notified || report == DSN_ACT_DELAYED;
-    sqlite3_stmt *st =
-        finished ? store_stmt(s, STMT_SETTLE_END, SETTLE_SET ", finished=?13 WHERE id=?1", err)
-                 : store_stmt(s, STMT_SETTLE, SETTLE_SET " WHERE id=?1", err);
+    bool is_held = q->state == RCPT_HELD;
+    sqlite3_stmt *st = finished  ? store_stmt(s, STMT_SETTLE_END, SETTLE_END, err)
+                       : is_held ? store_stmt(s, STMT_SETTLE_HELD, SETTLE_HELD, err)
+                                 : store_stmt(s, STMT_SETTLE, SETTLE_BACK, err);
     char cause[48];
 
     if (!st)
@@ -259,6 +265,8 @@ static int change_recipient(struct store *s, const struct queue_settle *q,
     bind_i(st, 12, report);
     if (finished)
         bind_i(st, 13, finished);
+    else if (is_held)
+        bind_z(st, 13, q->note ? q->note : "");
     return store_run(s, st, err, "settle");
 }
 

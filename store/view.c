@@ -186,7 +186,7 @@ void view_cursor_of(const struct view_query *q, const struct view_row *row, stru
 #define ROW_COLUMNS                                                                                \
     "SELECT r.id, r.message, r.state, m.class, r.tries, r.arrival, r.next, r.last, r.finished,"    \
     " r.size, r.code, r.enhanced, r.cause, m.sender, r.address, r.domain, r.site, m.h_subject,"    \
-    " r.note, r.attempt, r.via"
+    " r.note, r.attempt, r.via, r.job"
 
 static int read_row(struct view *v, sqlite3_stmt *st, struct view_row *row, struct err *err)
 {
@@ -212,6 +212,7 @@ static int read_row(struct view *v, sqlite3_stmt *st, struct view_row *row, stru
     column_copy(st, 17, row->subject, sizeof(row->subject));
     column_copy(st, 18, row->note, sizeof(row->note));
     column_copy(st, 20, row->via, sizeof(row->via));
+    row->is_held_by_engine = row->state == RCPT_HELD && sqlite3_column_int64(st, 21) == 0;
     return view_info(v, sqlite3_column_int64(st, 19), row->info, err);
 }
 

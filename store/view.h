@@ -33,6 +33,7 @@ enum view_sort {
 const char *view_sort_name(enum view_sort s);
 bool view_sort_parse(struct str name, enum view_sort *out);
 
+#define VIEW_NOTE_MAX 500
 #define VIEW_INFO_MAX 400
 
 /* One recipient. Texts from outside are raw here: the screen makes them printable. */
@@ -51,7 +52,8 @@ struct view_row {
     char domain[ADDR_DOMAIN_MAX + 1], site[ADDR_DOMAIN_MAX + 1];
     char info[VIEW_INFO_MAX];    /* the last outcome's sentence, cut */
     char subject[MSG_DIGEST_MAX + 1];
-    char note[120];              /* why held: reason and author */
+    char note[VIEW_NOTE_MAX];    /* why held: reason and author, or what must be mended */
+    bool is_held_by_engine;      /* until next_wall_ms; else by an operator, until it is released */
     char via[MSG_VIA_MAX + 1];   /* a reroute (mail/way.h); "" = none */
 };
 

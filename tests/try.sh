@@ -350,10 +350,10 @@ network unreachable	to=<carl@nonet\.test>.*status=deferred.*Network is unreachab
 lookup error	to=<carl@lookup\.test>.*dsn=4\.4\.3.*status=deferred.*try again
 no such domain	to=<carl@nowhere\.test>.*dsn=5\.1\.2.*status=bounced
 null MX	to=<carl@null\.test>.*dsn=5\.1\.10.*status=bounced
-relay access denied	to=<carl@denied\.test>.*status=bounced.*554 5\.7\.1 .*Relay access denied
-sender is not the login	to=<carl@login\.test>.*status=bounced.*553 5\.7\.1 .*not owned by user
+relay access denied	to=<carl@denied\.test>.*status=deferred.*554 5\.7\.1 .*Relay access denied
+sender is not the login	to=<carl@login\.test>.*status=deferred.*553 5\.7\.1 .*not owned by user
 EACCES of our system	to=<carl@eacces\.test>.*status=deferred.*Permission denied
-block list	to=<carl@blocklist\.test>.*554 5\.7\.1 .*blocked using zen\.example
+block list	to=<carl@blocklist\.test>.*status=deferred.*554 5\.7\.1 .*blocked using zen\.example
 sender domain not found	to=<carl@sender\.test>.*dsn=4\.1\.8.*status=deferred.*Sender address rejected: Domain not found
 TLS required	to=<carl@needtls\.test>.*530 5\.7\.0 Must issue a STARTTLS command first
 no common SASL mechanism	to=<carl@sasl\.test>.*status=deferred.*SASL authentication failed.*mechanism

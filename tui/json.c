@@ -81,6 +81,7 @@ json_t *json_of_row(const struct view_row *r)
     json_put_text(o, "enhanced", r->enhanced);
     json_put_text(o, "info", r->info);
     json_put_text(o, "note", r->note);
+    json_put_bool(o, "held_by_engine", r->is_held_by_engine);
     json_put_text(o, "via", r->via);
     return o;
 }

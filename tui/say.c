@@ -127,7 +127,15 @@ void say_row(const struct view_row *r, int64_t now_wall_ms, struct buf *out)
     switch (r->state) {
     case RCPT_QUEUED: say_queued(r, now_wall_ms, out); break;
     case RCPT_ACTIVE: buf_add_z(out, "It is being delivered right now."); break;
-    case RCPT_HELD: buf_add_z(out, "Held: it stays until it is released (u)."); break;
+    case RCPT_HELD:
+        if (!r->is_held_by_engine) {
+            buf_add_z(out, "Held: it stays until it is released (u).");
+            break;
+        }
+        buf_add_z(out, "Held, since this refusal is about us and not about the mail. ");
+        say_when(r, now_wall_ms, out);
+        buf_add_z(out, "Once it is mended, release it (u).");
+        break;
     case RCPT_UNCONFIRMED:
         buf_add_z(out, "The connection was lost after the whole message was sent: the server may "
                        "have it already. ");

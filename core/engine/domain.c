@@ -283,7 +283,7 @@ static void sweep_sites(struct schedule *s, int64_t before)
     while (map_next(&s->sites, &at, &key, &value)) {
         struct site *site = value;
         if (site->domains == 0 && site->outbounds == 0 && site_queue_is_empty(site) &&
-            site->used_mono_ms < before)
+            site->used_mono_ms < before && schedule_site_is_well(site))
             list_push_back(&gone, &site->turn);
     }
     struct list *l;

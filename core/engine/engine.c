@@ -102,6 +102,7 @@ struct chore {
     struct ejob job;
     int64_t before_wall_ms; /* 0: only a probe */
     int64_t log_before_wall_ms, now_wall_ms;
+    int released; /* that the engine held, and that are tried again */
 };
 
 static int chore_run(struct store_job *base, struct store *st, struct err *err)
@@ -116,7 +117,10 @@ static int chore_run(struct store_job *base, struct store *st, struct err *err)
         rc = queue_suppress_expire(st, c->now_wall_ms, err);
     if (rc == 0)
         rc = queue_undo_purge(st, c->now_wall_ms, UNDO_ROWS, err);
-    return rc;
+    if (rc < 0)
+        return rc;
+    c->released = queue_release_held(st, c->now_wall_ms, PURGE_ROWS, err);
+    return c->released < 0 ? c->released : rc;
 }
 
 static void chore_free(struct ejob *job)
@@ -144,6 +148,8 @@ static bool purge_done(struct ejob *job, int rc, const struct err *err)
 {
     (void)err;
     struct engine *e = job->engine;
+    if (rc >= 0 && container_of(job, struct chore, job)->released > 0)
+        schedule_touch(e->schedule);
     /* There may be more: go on soon, but let mail between. */
     e->io->ops->timer_start(e->chores, rc > 0 ? 50 : CHORES_MS);
     return false;
@@ -193,10 +199,26 @@ void engine_store_failed(struct engine *e, const struct err *err)
         enter(e, ENGINE_STORE_SICK, err->text);
     e->io->ops->timer_start(e->probe, PROBE_MS);
     list_for_each_safe(l, &e->schedule->outbounds)
-        outbound_abort(list_entry(l, struct outbound, link), "the mail store of this machine is not well");
+        outbound_abort(list_entry(l, struct outbound, link),
+                       "the mail store of this machine is not well");
 }
 
 /* --- life --- */
+
+/* The rules of the configuration were checked when it was read; a file that went since is no reason to
+ * stop. */
+static void load_rules(struct engine *e)
+{
+    struct explainer *x = NULL;
+    struct err err = ERR_NONE;
+    if (explainer_new(e->conf->explain_rules, &x, &err) < 0) {
+        log_error(e->log, "engine", "%s", err.text);
+        if (e->explainer || explainer_new(NULL, &x, &err) < 0)
+            return;
+    }
+    explainer_free(e->explainer);
+    e->explainer = x;
+}
 
 struct engine *engine_new(const struct conf *conf, struct io *io, const struct log *log,
                           uint64_t seed)
@@ -224,6 +246,7 @@ struct engine *engine_new(const struct conf *conf, struct io *io, const struct l
     e->suppress = suppress_new(e);
     e->relays = relays_new(e);
     e->watch = watch_new(e);
+    load_rules(e);
     return e;
 }
 
@@ -248,7 +271,8 @@ static void grace_over(void *arg)
     struct engine *e = arg;
     e->is_grace_over = true;
     list_for_each_safe(l, &e->schedule->outbounds)
-        outbound_abort(list_entry(l, struct outbound, link), "this machine's mail engine is going down");
+        outbound_abort(list_entry(l, struct outbound, link),
+                       "this machine's mail engine is going down");
     /* What is left waits for the reply to an end of data, which may take ten minutes (RFC 5321
      * 4.5.3.2.6): it becomes unconfirmed. */
     list_for_each_safe(l, &e->schedule->outbounds)
@@ -299,7 +323,8 @@ void engine_on_reload(struct engine *e, void (*asked)(void *arg), void *arg)
     e->on_reload_arg = arg;
 }
 
-static bool same_endpoints(const struct endpoint *a, size_t a_n, const struct endpoint *b, size_t b_n)
+static bool same_endpoints(const struct endpoint *a, size_t a_n, const struct endpoint *b,
+                           size_t b_n)
 {
     bool is_same = a_n == b_n;
     for (size_t i = 0; is_same && i < a_n; i++)
@@ -317,6 +342,7 @@ void engine_reload(struct engine *e, const struct conf *conf, const char **note)
     if (strcmp(old->store_path, conf->store_path) != 0)
         *note = "store.path changed: that needs a restart";
     e->conf = conf;
+    load_rules(e);
     relays_reload(e->relays);
     intake_reload(e->intake);
     schedule_reload(e->schedule);
@@ -349,6 +375,7 @@ void engine_free(struct engine *e)
     suppress_free(e->suppress);
     relays_free(e->relays);
     watch_free(e->watch);
+    explainer_free(e->explainer);
     e->io->ops->timer_free(e->probe);
     e->io->ops->timer_free(e->chores);
     if (e->grace)

@@ -10,6 +10,7 @@
 #include "core/engine/engine.h"
 #include "core/engine/meter.h"
 #include "core/engine/work.h"
+#include "core/mail/explain.h"
 #include "core/mail/health.h"
 #include "core/mail/id.h"
 #include "core/mail/route.h"
@@ -59,6 +60,7 @@ struct engine {
     struct suppress *suppress; /* own */
     struct relays *relays;     /* own */
     struct watch *watch;       /* own */
+    struct explainer *explainer; /* own */
     unsigned well_n; /* tries that went well: of some, the transcript is kept */
     struct list store_jobs;    /* jobs in the store's hands, see submit.h */
     struct list unsettled;     /* outcomes that a sick store did not take */

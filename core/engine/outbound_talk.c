@@ -320,6 +320,18 @@ static void split_postponed(struct outbound *o, struct delivery *d)
         schedule_place(o->site->schedule, rest);
 }
 
+/* Any of the answers may be about all mail to this site. */
+static void heed(struct outbound *o, const struct delivery *d, const struct outcome *whole)
+{
+    if (whole->class != OUTCOME_DELIVERED)
+        schedule_heed(o->site, whole);
+    list_for_each(l, &d->tasks) {
+        const struct task *t = list_entry(l, struct task, link);
+        if (t->outcome && t->outcome->class != OUTCOME_DELIVERED)
+            schedule_heed(o->site, t->outcome);
+    }
+}
+
 static void txn_done(struct outbound *o, const struct smtp_client_notice *n)
 {
     struct engine *e = outbound_engine(o);
@@ -337,6 +349,7 @@ static void txn_done(struct outbound *o, const struct smtp_client_notice *n)
         return;
     }
     schedule_site_worked(o->site);
+    heed(o, d, n->outcome);
     split_postponed(o, d);
     if (o->is_step_new)
         memory_tls_worked(&o->site->schedule->memory, o->route.hosts[o->host].name, o->step,

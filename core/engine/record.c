@@ -5,6 +5,7 @@
 #include "core/engine/report.h"
 #include "core/engine/submit.h"
 #include "core/engine/watch.h"
+#include "core/mail/effect.h"
 #include "core/engine/window_fill.h"
 #include "core/mail/logline.h"
 #include "core/mail/retry.h"
@@ -186,6 +187,7 @@ struct entry {
     const struct outcome *outcome; /* the task's own, or record.shared */
     enum log_status status;
     struct buf line;
+    char *note;   /* own, or NULL: why it is held */
     bool is_lost; /* an operator changed it meanwhile */
 };
 
@@ -207,8 +209,10 @@ struct record {
 static void record_free(struct ejob *job)
 {
     struct record *r = container_of(job, struct record, job);
-    for (size_t i = 0; i < r->n; i++)
+    for (size_t i = 0; i < r->n; i++) {
         buf_done(&r->entries[i].line);
+        free(r->entries[i].note);
+    }
     report_free(r->report);
     orphan_free(r->delivery);
     free(r);
@@ -221,13 +225,67 @@ static int64_t counted_from(const struct engine *e, const struct delivery *d)
     return arrival + watch_excused_ms(e->watch, arrival);
 }
 
+/* A refusal that is about us, not about the mail: it waits for our repair, and is tried now and then in
+ * case that was made. The sender is told. False when its time is over. */
+static bool hold(struct engine *e, const struct delivery *d, struct entry *en,
+                 const struct explanation *x, int64_t now)
+{
+    bool is_report = d->parcel->class == MSG_REPORT;
+    int64_t deadline = retry_deadline(&e->conf->retry, is_report, counted_from(e, d));
+    if (now >= deadline)
+        return false;
+    en->settle.state = RCPT_HELD;
+    en->settle.next_wall_ms = now + EFFECT_HOLD_MS < deadline ? now + EFFECT_HOLD_MS : deadline;
+    en->note = xasprintf("%s%s%s", x->cause, x->next[0] ? " " : "", x->next);
+    en->settle.note = en->note;
+    en->settle.report = en->task->is_notified ? DSN_ACT_NONE : DSN_ACT_DELAYED;
+    en->status = LOG_DEFERRED;
+    return true;
+}
+
+/* A refusal that time cures, whatever its code says: from here on it is a deferral. */
+static void soften(struct entry *en, const struct explanation *x)
+{
+    struct outcome *o = xnew(struct outcome);
+    *o = *en->outcome;
+    o->class = OUTCOME_DEFERRED;
+    if (x->retry_after_ms > o->retry_after_ms)
+        o->retry_after_ms = x->retry_after_ms;
+    free(en->task->outcome);
+    en->task->outcome = o;
+    en->outcome = o;
+}
+
+/* True when that settles it. */
+static bool refusal_is_ours(struct engine *e, const struct delivery *d, struct entry *en,
+                            int64_t now)
+{
+    struct explain_around around = {.is_relay = domain_relay(d->domain) != NULL};
+    struct explanation *x = xnew(struct explanation);
+    struct effect effect;
+    bool is_held = false;
+    /* What a refused greeting means, the configuration says (delivery.refused-greeting). */
+    if (en->outcome->class == OUTCOME_FAILED && en->outcome->code &&
+        en->outcome->stage != STAGE_GREETING && e->explainer) {
+        explain_outcome(e->explainer, en->outcome, &around, x);
+        effect_of(en->outcome, x, 0, &effect);
+        is_held = effect.is_held && hold(e, d, en, x, now);
+        if (effect.is_deferred)
+            soften(en, x);
+    }
+    free(x);
+    return is_held;
+}
+
 /* Where the recipient goes, by what happened. */
 static void decide(struct engine *e, const struct delivery *d, struct entry *en, int64_t now)
 {
     const struct conf *c = e->conf;
-    const struct outcome *o = en->outcome;
     bool is_report = d->parcel->class == MSG_REPORT;
     int64_t arrival = d->parcel->arrival_wall_ms;
+    if (refusal_is_ours(e, d, en, now))
+        return;
+    const struct outcome *o = en->outcome;
     switch (o->class) {
     case OUTCOME_DELIVERED:
         en->settle.state = RCPT_DELIVERED;

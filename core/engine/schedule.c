@@ -8,6 +8,7 @@
 #include "core/engine/site_memory.h"
 #include "core/engine/site_queue.h"
 #include "core/engine/watch.h"
+#include "core/mail/effect.h"
 #include "core/engine/window_fill.h"
 
 /* --- the window's things --- */
@@ -175,6 +176,7 @@ void schedule_site_failed(struct site *site, const struct outcome *o)
 {
     struct engine *e = site->schedule->engine;
     watch_site_failed(e->watch, site->name, o);
+    schedule_heed(site, o);
     int64_t dead_for = e->conf->retry.first_ms;
     if (dead_for > 5 * MINUTE_MS)
         dead_for = 5 * MINUTE_MS;
@@ -189,11 +191,49 @@ void schedule_site_failed(struct site *site, const struct outcome *o)
     defer_ready(site, site->dead_why);
 }
 
+void schedule_heed(struct site *site, const struct outcome *o)
+{
+    struct engine *e = site->schedule->engine;
+    int64_t now = io_mono_ms(e->io);
+    if (o->code < 400 || !e->explainer || window_limit(&site->window, now) == 0)
+        return;
+    struct explanation *x = xnew(struct explanation);
+    struct effect effect;
+    explain_outcome(e->explainer, o, NULL, x);
+    effect_of(o, x, site->slow, &effect);
+    free(x);
+    if (effect.pause_ms == 0)
+        return;
+    site->slow++;
+    site->slow_mono_ms = now;
+    if (!site->dead_why)
+        site->dead_why = xnew(struct outcome);
+    *site->dead_why = *o;
+    site->dead_why->class = OUTCOME_DEFERRED;
+    site->dead_why->retry_after_ms = effect.pause_ms;
+    window_pause(&site->window, now, effect.pause_ms);
+    log_notice(e->log, "schedule", "site %s wants us to slow down: it rests for %lld min",
+               site->name, (long long)(effect.pause_ms / MINUTE_MS));
+    site_remember(site, effect.pause_ms);
+    defer_ready(site, site->dead_why);
+}
+
+/* Each hour without another such answer makes up for one. */
+bool schedule_site_is_well(struct site *site)
+{
+    int64_t now = io_mono_ms(site->schedule->engine->io);
+    while (site->slow > 0 && now - site->slow_mono_ms >= HOUR_MS) {
+        site->slow--;
+        site->slow_mono_ms += HOUR_MS;
+    }
+    return site->slow == 0 && window_limit(&site->window, now) > 0;
+}
+
 void schedule_site_worked(struct site *site)
 {
     window_success(&site->window);
     watch_site_worked(site->schedule->engine->watch, site->name);
-    if (site->slow == 0)
+    if (schedule_site_is_well(site))
         site_forget(site);
 }
 

@@ -55,6 +55,7 @@ struct site {
     unsigned domains;  /* that point here: pinned while > 0 */
     struct outcome *dead_why; /* own: the answer by which it died, or must be slow */
     unsigned slow;            /* how often it has asked for that lately */
+    int64_t slow_mono_ms;     /* the last time, or when one was forgiven */
     bool is_noted;            /* in the store (site_memory.h) */
     int64_t used_mono_ms;
     struct schedule *schedule; /* borrowed */
@@ -119,8 +120,12 @@ void schedule_forget(struct schedule *s, struct delivery *d);
 enum tls_level schedule_tls_level(const struct schedule *s, const struct delivery *d);
 /* The next ready delivery of a site that may use a connection of that level; taken out. NULL = none. */
 struct delivery *schedule_take(struct site *site, enum tls_level level);
+/* It is not dead, and has not asked us to slow down lately. */
+bool schedule_site_is_well(struct site *site);
 /* It took mail, or answered about it. */
 void schedule_site_worked(struct site *site);
+/* An answer that may ask all of the site to slow down: then it rests, and goes on by one connection. */
+void schedule_heed(struct site *site, const struct outcome *o);
 /* The site failed as a site: o is why. When its window closes, all that is ready there is deferred. */
 void schedule_site_failed(struct site *site, const struct outcome *o);
 

@@ -541,6 +541,25 @@ static void sent_means_accepted_by_the_next_server(void **state)
     free(r);
 }
 
+static void held_says_who_ends_it(void **state)
+{
+    struct view_row *r = xnew(struct view_row);
+    struct buf b = BUF_INIT;
+
+    (void)state;
+    r->state = RCPT_HELD;
+    r->next_wall_ms = NOW + HOUR_MS;
+    say_row(r, NOW, &b);
+    assert_string_equal(buf_text(&b), "Held: it stays until it is released (u).");
+    buf_clear(&b);
+    r->is_held_by_engine = true;
+    say_row(r, NOW, &b);
+    assert_non_null(strstr(buf_text(&b), "about us and not about the mail"));
+    assert_non_null(strstr(buf_text(&b), "Next try in 1h"));
+    buf_done(&b);
+    free(r);
+}
+
 static void waiting_says_what_the_last_try_met(void **state)
 {
     static const struct {
@@ -602,6 +621,7 @@ int main(void)
         cmocka_unit_test(log_lines_are_cut_up),
         cmocka_unit_test(every_state_has_its_own_word),
         cmocka_unit_test(sent_means_accepted_by_the_next_server),
+        cmocka_unit_test(held_says_who_ends_it),
         cmocka_unit_test(waiting_says_what_the_last_try_met),
     };
 

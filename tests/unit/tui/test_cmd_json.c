@@ -49,10 +49,10 @@ static void names_are_stable(void **state)
 {
     (void)state;
     static const char *const row[] = {
-        "id",       "recipient_id", "state",      "class", "from",    "to",
-        "domain",   "site",         "subject",    "tries", "arrival", "last_try",
-        "next_try", "finished",     "size_bytes", "cause", "code",    "enhanced",
-        "info",     "note",         "via",        NULL};
+        "id",       "recipient_id", "state",      "class",          "from",    "to",
+        "domain",   "site",         "subject",    "tries",          "arrival", "last_try",
+        "next_try", "finished",     "size_bytes", "cause",          "code",    "enhanced",
+        "info",     "note",         "via",        "held_by_engine", NULL};
     static const char *const group[] = {"by",         "key",      "recipients", "domains",
                                         "size_bytes", "oldest",   "next_try",   "domain",
                                         "code",       "enhanced", "info",       NULL};
@@ -83,8 +83,8 @@ static void names_are_stable(void **state)
                                           "info",
                                           NULL};
     static const char *const job[] = {
-        "job",     "verb",    "state",  "filter", "to",    "text",    "undoes",  "who", "reason",
-        "dry_run", "started", "ended",  "matched", "changed", "skipped", "oldest", "error", NULL};
+        "job",     "verb",    "state", "filter",  "to",      "text",    "undoes", "who",   "reason",
+        "dry_run", "started", "ended", "matched", "changed", "skipped", "oldest", "error", NULL};
     static const char *const totals[] = {"engine",     "recipients", "deferred", "messages",
                                          "size_bytes", "oldest",     NULL};
     static const char *const status[] = {"engine",
