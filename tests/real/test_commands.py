@@ -95,8 +95,8 @@ loopback-targets = yes
     def sendmail(self, *args, stdin=b""):
         return self.run(*args, stdin=stdin, program=self.dir + "/sendmail")
 
-    def json(self, *args):
-        done = self.run(*args, "--json")
+    def json(self, *args, stdin=b""):
+        done = self.run(*args, "--json", stdin=stdin)
         return [json.loads(line) for line in done.out.splitlines()]
 
     def start(self, args, log):
@@ -572,6 +572,24 @@ class Alone(unittest.TestCase):
             self.assertIsInstance(c["took_ms"], int)
         done = h.run("check", "dns", "--dns", "ns.example.net")
         self.assertEqual(done.returncode, 2)
+
+    def test_explain_needs_neither_engine_nor_store(self):
+        h = self.house
+        texts = ("550 5.1.1 <a@b.example>: User unknown\n\n"
+                 "connect to mx.b.example[192.0.2.1]:25: Connection timed out\n"
+                 "550 5.7.1 \x1b[2J\u202e Permission denied\n")
+        found = h.json("explain", "-", stdin=texts.encode())
+        self.assertEqual([(x["class"], x["owner"]) for x in found],
+                         [("RCPT.UNKNOWN", "RCPT"), ("NET.TIMEOUT", "REMOTE"), ("POLICY", "?")])
+        self.assertEqual(found[0]["text"], "550 5.1.1 <a@b.example>: User unknown")
+        done = h.run("explain", "-", stdin=texts.encode())
+        self.assertEqual(done.returncode, 0)
+        self.assertNotIn("\x1b", done.out)
+        self.assertNotIn("\u202e", done.out)
+        done = h.run("explain", "450", "4.2.0", "Greylisted,", "try", "again", "in", "5", "minutes")
+        self.assertIn("This is normal", done.out)
+        self.assertIn("5m", done.out)
+        self.assertEqual(h.run("explain", "550 Rejected").returncode, 1)
 
     def test_help_lists_only_what_there_is(self):
         listed = re.findall(r"(?m)^  ([a-z]+) ", self.house.run("help").out)

@@ -384,6 +384,8 @@ static const struct {
     {"route without via", "[route a.example]\n", "test.conf:1: route.a.example.via: missing"},
     {"no template there", "[report]\nfailed = /nonexistent/template\n",
      "test.conf:2: report.failed: cannot read /nonexistent/template: No such file"},
+    {"no rules there", "[explain]\nrules = /nonexistent/rules\n",
+     "test.conf:2: explain.rules: open the rules of explanations /nonexistent/rules: No such file"},
     {"a folder as template", "[report]\nrelayed = /tmp\n", "cannot read /tmp: not a regular file"},
     {"no postmaster", "[report]\npostmaster = nobody\n",
      "test.conf:2: report.postmaster: «nobody» is not a mail address"},
@@ -550,6 +552,34 @@ static void templates_are_read_and_checked(void **state)
             fail_msg("%s", err.text);
         if (!rc)
             assert_string_equal(c.report_templates[DSN_KIND_DELAYED], rows[i].text);
+        conf_done(&c);
+        unlink(path);
+        free(path);
+        free(text);
+    }
+}
+
+static void rules_of_explanations_are_checked(void **state)
+{
+    static const struct {
+        const char *text, *want; /* NULL: they are good */
+    } rows[] = {
+        {"[rule \"ours\"]\nclass = POLICY\ntext = ask the third floor\n", NULL},
+        {"[rule \"ours\"]\nclass = POLICY\ntext = (ask\n", ":3: a \"(\" without"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char *path = password_file(rows[i].text, 0644);
+        char *text = xasprintf("[explain]\nrules = %s\n", path);
+        struct conf c;
+        struct err err = ERR_NONE;
+
+        int rc = parse(&c, text, &err);
+        if (rc != (rows[i].want ? -(int)E_CONFIG : 0) ||
+            (rows[i].want && (!strstr(err.text, rows[i].want) ||
+                              strncmp(err.text, path, strlen(path)) != 0)))
+            fail_msg("%s", err.text);
         conf_done(&c);
         unlink(path);
         free(path);
@@ -790,6 +820,7 @@ int main(void)
         cmocka_unit_test(who_only_looks_needs_no_secrets),
         cmocka_unit_test(a_failed_report_has_a_reader),
         cmocka_unit_test(templates_are_read_and_checked),
+        cmocka_unit_test(rules_of_explanations_are_checked),
         cmocka_unit_test(domains_of_senders_and_lists_of_hosts_are_read),
         cmocka_unit_test(private_networks_are_no_open_relay),
         cmocka_unit_test(values_know_their_origin),
