@@ -147,8 +147,16 @@ static const char schema_10[] =
     " until INTEGER NOT NULL," /* 0 = for good */
     " hits INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID;";
 
+/* Step 11. Holds and reroutes that catch mail to come, and which of them holds a recipient. */
+static const char schema_11[] =
+    "CREATE TABLE rule("
+    " id INTEGER PRIMARY KEY, verb INTEGER NOT NULL, until INTEGER NOT NULL,"
+    " hits INTEGER NOT NULL, filter TEXT NOT NULL, via TEXT NOT NULL, way TEXT NOT NULL,"
+    " who TEXT NOT NULL, reason TEXT NOT NULL);"
+    "ALTER TABLE recipient ADD COLUMN rule INTEGER NOT NULL DEFAULT 0;";
+
 static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4,
-                                    schema_5, schema_6, schema_7, schema_8, schema_9, schema_10};
+                                    schema_5, schema_6, schema_7, schema_8, schema_9, schema_10, schema_11};
 
 _Static_assert(ARRAY_LEN(steps) == STORE_SCHEMA, "one step per version");
 

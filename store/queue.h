@@ -210,6 +210,9 @@ struct queue_bulk {
     int64_t due_wall_ms; /* QUEUE_BOUNCE: from now on, for each chunk anew */
     int64_t until_wall_ms; /* how long it can be undone, for each chunk anew */
     int64_t undo_id;     /* QUEUE_UNDO: the job */
+    int64_t rule_id;     /* QUEUE_HOLD: the rule that holds; QUEUE_RELEASE: only what that holds; 0 = none.
+                            What a rule does is not kept for an undo. */
+    int64_t last_id;     /* look no further than this recipient; 0 = to the end */
     bool is_dry_run;
     /* moved on by each call: */
     int64_t cursor;  /* recipient id: 0 at first */
@@ -249,6 +252,27 @@ int queue_site_forget(struct store *s, const char *name, struct err *err);
 /* Those whose trouble ends later than since, at most limit; the others are forgotten. */
 int queue_sites(struct store *s, int64_t since_wall_ms, unsigned limit,
                 void (*each)(void *arg, const struct queue_site *q), void *arg, struct err *err);
+
+/* A hold or a reroute that also catches mail to come; its id is the act's. */
+struct queue_rule {
+    int64_t id;
+    enum queue_verb verb;
+    int64_t until_wall_ms; /* 0 = for good */
+    uint64_t hits;         /* recipients that came later */
+    char filter[FILTER_BYTES_MAX + 1];
+    char via[MSG_VIA_MAX + 1]; /* QUEUE_REROUTE: as mail/way.h writes it */
+    char to[330];              /* the same as it was typed */
+    char who[160], reason[200];
+};
+int queue_rule_add(struct store *s, const struct queue_rule *q, struct err *err);
+/* Its time is over: but what it holds is not released yet. */
+int queue_rule_over(struct store *s, int64_t id, int64_t now_wall_ms, struct err *err);
+int queue_rule_drop(struct store *s, int64_t id, struct err *err);
+int queue_rules(struct store *s, unsigned limit,
+                void (*each)(void *arg, const struct queue_rule *q), void *arg, struct err *err);
+/* What it does to a message that was accepted in this transaction: recipients in order of id. */
+int queue_rule_apply(struct store *s, const struct queue_rule *q, const struct filter *filter,
+                     int64_t now_wall_ms, const struct recipient *r, size_t n, struct err *err);
 
 /* An address or a domain that takes no mail from here: as it is compared, in lower case. */
 struct queue_suppression {

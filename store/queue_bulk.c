@@ -70,7 +70,8 @@ static int window_end(struct store *s, int64_t cursor, int64_t *end, struct err 
     return 0;
 }
 
-static sqlite3_stmt *prepare_find(struct store *s, const struct where *w, struct err *err)
+static sqlite3_stmt *prepare_find(struct store *s, const struct where *w, bool is_by_rule,
+                                  struct err *err)
 {
     struct buf sql CLEANUP(buf_done) = BUF_INIT;
     sqlite3_stmt *st = NULL;
@@ -84,6 +85,8 @@ static sqlite3_stmt *prepare_find(struct store *s, const struct where *w, struct
     if (w->needs_attempt)
         buf_add_z(&sql, " LEFT JOIN attempt a ON a.id=r.attempt");
     buf_add_z(&sql, " WHERE r.finished=0 AND r.id>?1 AND r.id<=?2");
+    if (is_by_rule)
+        buf_add_z(&sql, " AND r.state=2 AND r.rule=?4");
     buf_add_str(&sql, buf_str(&w->sql));
     buf_add_z(&sql, " ORDER BY r.id LIMIT ?3");
     rc = sqlite3_prepare_v2(s->db, buf_text(&sql), -1, &st, NULL);
@@ -93,10 +96,10 @@ static sqlite3_stmt *prepare_find(struct store *s, const struct where *w, struct
 }
 
 /* Up to limit matches with an id in (after, end]. */
-static int find(struct store *s, const struct where *w, int64_t after, int64_t end,
-                struct target *found, unsigned limit, unsigned *n, struct err *err)
+static int find(struct store *s, const struct where *w, int64_t rule_id, int64_t after,
+                int64_t end, struct target *found, unsigned limit, unsigned *n, struct err *err)
 {
-    sqlite3_stmt *st = prepare_find(s, w, err);
+    sqlite3_stmt *st = prepare_find(s, w, rule_id != 0, err);
     int rc = 0;
 
     if (!st)
@@ -104,6 +107,8 @@ static int find(struct store *s, const struct where *w, int64_t after, int64_t e
     bind_i(st, 1, after);
     bind_i(st, 2, end);
     bind_i(st, 3, limit);
+    if (rule_id)
+        bind_i(st, 4, rule_id);
     where_bind(w, st);
     while (*n < limit && (rc = store_next(s, st, err, "look through the queue")) > 0)
         found[(*n)++] = (struct target){
@@ -122,7 +127,7 @@ static int find(struct store *s, const struct where *w, int64_t after, int64_t e
 /* No more columns than a verb needs: each that is in an index costs a page of it per recipient. */
 static const char *const changes[] = {
     [QUEUE_RETRY] = "UPDATE recipient SET job=?2, next=?3 WHERE id=?1",
-    [QUEUE_HOLD] = "UPDATE recipient SET job=?2, state=2, note=?4 WHERE id=?1",
+    [QUEUE_HOLD] = "UPDATE recipient SET job=?2, state=2, note=?4, rule=?6 WHERE id=?1",
     [QUEUE_RELEASE] = "UPDATE recipient SET job=?2, state=0, next=?3, note='' WHERE id=?1",
     [QUEUE_DELETE] =
         "UPDATE recipient SET job=?2, state=7, next=0, note=?4, finished=?5 WHERE id=?1",
@@ -130,7 +135,7 @@ static const char *const changes[] = {
         "UPDATE recipient SET job=?2, state=4, next=0, note=?4, finished=?5 WHERE id=?1",
     [QUEUE_RESEND] = "UPDATE recipient SET job=?2, state=0, next=?3 WHERE id=?1",
     [QUEUE_REROUTE] = "UPDATE recipient SET job=?2, next=?3, via=?4 WHERE id=?1",
-    [QUEUE_BOUNCE] = "UPDATE recipient SET job=?2, state=2, note=?4 WHERE id=?1",
+    [QUEUE_BOUNCE] = "UPDATE recipient SET job=?2, state=2, note=?4, rule=0 WHERE id=?1",
 };
 _Static_assert(ARRAY_LEN(changes) == QUEUE_UNDO, "one statement per verb but undo");
 _Static_assert(RCPT_HELD == 2 && RCPT_QUEUED == 0 && RCPT_DELETED == 7 && RCPT_DELIVERED == 4,
@@ -152,6 +157,11 @@ static bool writes_note(enum queue_verb v)
     return v == QUEUE_HOLD || v == QUEUE_BOUNCE || writes_end(v);
 }
 
+static bool is_kept(const struct queue_bulk *b)
+{
+    return b->rule_id == 0 && undo_keeps(b->verb);
+}
+
 static int change(struct store *s, const struct queue_bulk *b, const struct target *t,
                   enum rcpt_state to, int64_t next, const char *note, struct err *err)
 {
@@ -161,7 +171,7 @@ static int change(struct store *s, const struct queue_bulk *b, const struct targ
 
     if (!st)
         return -(int)E_IO;
-    if (undo_keeps(b->verb))
+    if (is_kept(b))
         rc = undo_add(s, t->id, b->job_id, err); /* as it is now */
     if (!rc && b->verb == QUEUE_BOUNCE)
         rc = bounce_add(s, t->id, b->job_id, err);
@@ -179,6 +189,8 @@ static int change(struct store *s, const struct queue_bulk *b, const struct targ
         bind_z(st, 4, note);
     if (writes_end(b->verb))
         bind_i(st, 5, b->now_wall_ms > 0 ? b->now_wall_ms : 1);
+    if (b->verb == QUEUE_HOLD)
+        bind_i(st, 6, b->rule_id);
     rc = store_run(s, st, err, queue_verb_name(b->verb));
     /* Whoever takes it out of its hold takes it out of the bounce. */
     if (!rc && t->is_returned && to != RCPT_HELD)
@@ -254,16 +266,18 @@ int queue_bulk_step(struct store *s, struct queue_bulk *b, unsigned limit,
     after = w.first > 0 && b->cursor < w.first ? w.first - 1 : b->cursor;
     if (!rc)
         rc = window_end(s, after, &end, err);
+    if (b->last_id && w.last > b->last_id)
+        w.last = b->last_id;
     if (end > w.last)
         end = w.last;
     if (!rc && end > after)
-        rc = find(s, &w, after, end, found, limit, &n, err);
+        rc = find(s, &w, b->verb == QUEUE_RELEASE ? b->rule_id : 0, after, end, found, limit, &n, err);
     make_note(b, note, sizeof(note));
     for (unsigned i = 0; !rc && i < n; i++)
         rc = act(s, b, &found[i], changed, arg, note, err);
     if (!rc && b->verb == QUEUE_BOUNCE && !b->is_dry_run && b->changed > before.changed)
         rc = bounce_act(s, b, err);
-    if (!rc && undo_keeps(b->verb) && b->changed > before.changed && !b->is_dry_run)
+    if (!rc && is_kept(b) && b->changed > before.changed && !b->is_dry_run)
         rc = undo_act(s, b, err);
     if (rc) {
         *b = before; /* the transaction goes back, and so do the numbers */

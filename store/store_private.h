@@ -19,7 +19,7 @@
 #include "store/queue.h"
 #include "store/store.h"
 
-#define STORE_SCHEMA         10
+#define STORE_SCHEMA         11
 #define STORE_TEXT(n)        STORE_TEXT_OF(n)
 #define STORE_TEXT_OF(n)     #n
 #define STORE_APPLICATION_ID 0x4d455131
@@ -109,6 +109,11 @@ enum store_stmt {
     STMT_TOMB_HAS,
     STMT_TOMB_OLD,
     STMT_TOMB_DROP,
+    STMT_RULE_ADD,
+    STMT_RULE_OVER,
+    STMT_RULE_DROP,
+    STMT_RULES,
+    STMT_RULE_HIT,
     STMT_SUPPRESS,
     STMT_UNSUPPRESS,
     STMT_SUPPRESS_HIT,

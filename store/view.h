@@ -104,6 +104,8 @@ int view_totals(struct view *v, struct queue_totals *out, struct err *err);
 int view_suppressions(struct view *v, int64_t now_wall_ms, unsigned limit,
                       void (*each)(void *arg, const struct queue_suppression *q), void *arg,
                       struct err *err);
+int view_rules(struct view *v, unsigned limit,
+               void (*each)(void *arg, const struct queue_rule *q), void *arg, struct err *err);
 int view_message(struct view *v, int64_t message_id, struct message *out, struct err *err);
 /* All recipients of a message (with_final), by id, behind after_id. */
 int view_recipients(struct view *v, int64_t message_id, int64_t after_id, struct view_row *rows,

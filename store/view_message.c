@@ -19,6 +19,17 @@ int view_suppressions(struct view *v, int64_t now_wall_ms, unsigned limit,
     return rc;
 }
 
+int view_rules(struct view *v, unsigned limit,
+               void (*each)(void *arg, const struct queue_rule *q), void *arg, struct err *err)
+{
+    int rc = view_begin(v, err);
+
+    if (!rc)
+        rc = queue_rules(v->s, limit, each, arg, err);
+    view_end(v);
+    return rc;
+}
+
 int view_message(struct view *v, int64_t message_id, struct message *out, struct err *err)
 {
     int rc = view_begin(v, err);

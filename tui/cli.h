@@ -64,6 +64,7 @@ int cmd_show(struct cli *c, int argc, char **argv);
 int cmd_act(struct cli *c, int argc, char **argv); /* retry, hold, release, delete */
 int cmd_undo(struct cli *c, int argc, char **argv);
 int cmd_suppress(struct cli *c, int argc, char **argv);
+int cmd_rules(struct cli *c, int argc, char **argv);
 int cmd_jobs(struct cli *c, int argc, char **argv);
 int cmd_log(struct cli *c, int argc, char **argv);
 int cmd_check(struct cli *c, int argc, char **argv);

@@ -42,10 +42,24 @@ static int take_special(struct ctl_request *q, const char *to, const char *text,
     return 0;
 }
 
+/* A rule is for mail to come, too: whoever finds it later must know why. */
+static int take_rule(struct ctl_request *q, const char *life, const char *reason, struct err *err)
+{
+    if (q->is_rule && q->verb != CTL_HOLD && q->verb != CTL_REROUTE)
+        return err_set(err, E_SYNTAX, "--rule goes with hold and reroute only");
+    if (q->is_rule && !reason[0])
+        return err_set(err, E_SYNTAX, "a rule needs a --reason");
+    if (life[0] && !q->is_rule)
+        return err_set(err, E_SYNTAX, "--for goes with --rule only");
+    if (life[0] && (!text_parse_duration(str_of(life), &q->for_ms) || q->for_ms <= 0))
+        return err_set(err, E_SYNTAX, "--for takes a time as 12h or 30d");
+    return 0;
+}
+
 int act_parse(const char *verb, int argc, char **argv, int64_t now_wall_ms, struct act_args *out,
               struct err *err)
 {
-    const char *reason = "", *to = "", *words = "";
+    const char *reason = "", *to = "", *words = "", *life = "";
     bool is_all = false;
     struct opt_rest rest CLEANUP(opt_rest_done) = {0};
     struct buf text CLEANUP(buf_done) = BUF_INIT;
@@ -54,12 +68,15 @@ int act_parse(const char *verb, int argc, char **argv, int64_t now_wall_ms, stru
         {"--all", OPT_FLAG, &is_all},        {"--dry-run", OPT_FLAG, &out->request.is_dry_run},
         {"--reason", OPT_TEXT, &reason},     {"--yes", OPT_FLAG, &out->is_sure},
         {"--json", OPT_FLAG, &out->is_json}, {"--to", OPT_TEXT, &to},
-        {"--text", OPT_TEXT, &words},        {0}};
+        {"--text", OPT_TEXT, &words},        {"--rule", OPT_FLAG, &out->request.is_rule},
+        {"--for", OPT_TEXT, &life},          {0}};
     int rc = opts_parse(table, argc, argv, &rest, err);
     if (rc == 0)
         rc = opts_filter(&rest, now_wall_ms, &text, err);
     if (rc == 0)
         rc = take_special(&out->request, to, words, err);
+    if (rc == 0)
+        rc = take_rule(&out->request, life, reason, err);
     if (rc < 0)
         return rc;
     if (is_all && text.n)
@@ -153,6 +170,10 @@ static int confirm(const struct cli *c, const struct act_args *a, bool *is_over)
     *is_over = true;
     if (code)
         return code;
+    if (j.changed == 0 && q.is_rule) {
+        *is_over = false;
+        return 0;
+    }
     if (j.changed == 0) {
         fprintf(stderr, "nothing to %s: %llu match, none in a state for it\n",
                 ctl_verb_name(q.verb), (unsigned long long)j.seen);
@@ -222,7 +243,9 @@ int cmd_act(struct cli *c, int argc, char **argv)
     if (code)
         return code;
     print_result(&a, &j);
-    return j.seen == 0 ? EXIT_WRONG : EXIT_DONE;
+    if (a.request.is_rule && !a.request.is_dry_run && !a.is_json)
+        puts("mail to come is caught, too: mxhelm rules");
+    return j.seen == 0 && !a.request.is_rule ? EXIT_WRONG : EXIT_DONE;
 }
 
 int cmd_undo(struct cli *c, int argc, char **argv)

@@ -22,17 +22,24 @@ const struct verb cli_verbs[] = {
     "  --reason TEXT   kept in the journal\n"                                                      \
     "  --yes           do not ask\n"
     {"retry", ACT_USAGE, "try again now", ACT_MORE, cmd_act},
-    {"hold", ACT_USAGE, "keep in the queue, do not try", ACT_MORE, cmd_act},
+#define RULE_MORE                                                                                  \
+    "  --rule          catch mail to come, too; needs --reason: mxhelm rules\n"                      \
+    "  --for TIME      of a rule: 12h, 30d; without it until it is removed\n"
+    {"hold",
+     "FILTER... | ID... | --all [--rule [--for TIME]] [--dry-run] [--reason TEXT] [--yes] [--json]",
+     "keep in the queue, do not try", ACT_MORE RULE_MORE, cmd_act},
     {"release", ACT_USAGE, "end a hold", ACT_MORE, cmd_act},
     {"delete", ACT_USAGE, "take out of the queue; nobody is told",
      ACT_MORE "It is kept for 15 minutes: mxhelm undo puts it back.\n", cmd_act},
     {"confirm", ACT_USAGE, "unconfirmed mail arrived: count it as delivered", ACT_MORE, cmd_act},
     {"resend", ACT_USAGE, "unconfirmed mail did not arrive: send it again", ACT_MORE, cmd_act},
-    {"reroute", "FILTER... | ID... | --all --to RELAY|HOST[:PORT] [--dry-run] [--yes] [--json]",
+    {"reroute",
+     "FILTER... | ID... | --all --to RELAY|HOST[:PORT] [--rule [--for TIME]] [--dry-run] "
+     "[--reason TEXT] [--yes] [--json]",
      "send what is queued another way",
      "  --to RELAY      a [relay] of the configuration\n"
      "  --to HOST       that host, port 25 or HOST:PORT, without a login\n"
-     "  --to direct     by MX, whatever the routes say; configured: as they say\n" ACT_MORE,
+     "  --to direct     by MX, whatever the routes say; configured: as they say\n" ACT_MORE RULE_MORE,
      cmd_act},
     {"bounce", "FILTER... | ID... | --all [--text TEXT] [--dry-run] [--reason TEXT] [--yes] [--json]",
      "return to the senders, with your words",
@@ -45,6 +52,8 @@ const struct verb cli_verbs[] = {
      "retry, hold, release, delete and reroute for 15 minutes, bounce for 30 seconds. What a later act\n"
      "or a try has changed since stays as it is.\n",
      cmd_undo},
+    {"rules", "[--remove RULE] [--json]", "holds, reroutes and suppressions in force",
+     "  --remove RULE   end it; what a hold has held is released\n", cmd_rules},
     {"suppress",
      "[ADDRESS|DOMAIN --reason TEXT [--for TIME] | --remove ADDRESS|DOMAIN] [--dry-run] [--json]",
      "who takes no mail from here: list, add, remove",

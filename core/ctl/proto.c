@@ -17,6 +17,7 @@ static const char *const verb_names[] = {
     [CTL_STOP_JOB] = "stop-job", [CTL_RELOAD] = "reload", [CTL_REROUTE] = "reroute",
     [CTL_BOUNCE] = "bounce",     [CTL_UNDO] = "undo",
     [CTL_SUPPRESS] = "suppress", [CTL_UNSUPPRESS] = "unsuppress",
+    [CTL_END_RULE] = "end-rule",
 };
 static const char *const engine_names[] = {
     [ENGINE_STARTING] = "starting",
@@ -109,6 +110,7 @@ static const struct field request_fields[] = {
     F(REQUEST, reason, "reason", FIELD_TEXT),
     F(REQUEST, origin, "origin", FIELD_TEXT),
     F(REQUEST, is_dry_run, "dry_run", FIELD_BOOL),
+    F(REQUEST, is_rule, "rule", FIELD_BOOL),
     F(REQUEST, for_ms, "for_ms", FIELD_I64),
     F(REQUEST, job, "job", FIELD_I64),
     F_END,
@@ -297,7 +299,7 @@ static int read_request(json_t *o, struct ctl_request *r, struct err *err)
         rc = need(o, "verb", err);
     if (rc >= 0)
         rc = fields_read(request_fields, o, true, also, r, err);
-    if (rc >= 0 && (r->verb == CTL_JOB || r->verb == CTL_STOP_JOB))
+    if (rc >= 0 && (r->verb == CTL_JOB || r->verb == CTL_STOP_JOB || r->verb == CTL_END_RULE))
         rc = need(o, "job", err);
     return rc;
 }

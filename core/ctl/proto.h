@@ -31,6 +31,7 @@ enum ctl_verb {
     CTL_RELOAD,   /* as SIGHUP */
     CTL_SUPPRESS, /* "to" takes no mail from here */
     CTL_UNSUPPRESS,
+    CTL_END_RULE, /* job: its id */
     CTL_VERB_COUNT
 };
 const char *ctl_verb_name(enum ctl_verb v); /* "status", "retry", "stop-job", ... */
@@ -44,7 +45,8 @@ struct ctl_request {
     char reason[200];
     char origin[100]; /* where the operator sits: "ssh 192.0.2.1", "" = local; the uid is the socket's */
     bool is_dry_run;
-    int64_t for_ms; /* CTL_SUPPRESS: 0 = for good */
+    bool is_rule;   /* CTL_HOLD, CTL_REROUTE: for mail to come, too */
+    int64_t for_ms; /* of a rule, CTL_SUPPRESS: 0 = for good */
     int64_t job; /* CTL_JOB, CTL_STOP_JOB, CTL_UNDO: 0 = the latest that can be undone */
 };
 

@@ -3,6 +3,7 @@
 
 #include "core/base/alloc.h"
 #include "core/engine/bounce.h"
+#include "core/engine/rules.h"
 #include "core/engine/schedule.h"
 #include "core/engine/submit.h"
 #include "core/mail/way.h"
@@ -17,6 +18,8 @@ struct act {
     struct filter filter;
     char via[WAY_TEXT_MAX]; /* of a reroute */
     bool is_stopping;
+    struct queue_rule *rule; /* own: the one that it makes, or (CTL_RELEASE) that is over; NULL = none */
+    bool is_rule_written;
 };
 
 struct bulk {
@@ -83,7 +86,14 @@ static int step_run(struct store_job *base, struct store *st, struct err *err)
     struct queue_bulk *q = &s->bulk;
     s->n = 0;
     int rc = queue_bulk_step(st, q, CHUNK_ROWS, changed, s, err);
+    const struct act *a = s->act;
+    if (rc >= 0 && a->rule && !a->is_rule_written && q->verb != QUEUE_RELEASE)
+        rc = queue_rule_add(st, a->rule, err);
     if (rc < 0 || !q->is_done || q->is_dry_run)
+        return rc;
+    if (a->rule && q->verb == QUEUE_RELEASE)
+        rc = queue_rule_drop(st, a->rule->id, err);
+    if (rc < 0)
         return rc;
     const struct ctl_job *i = &s->act->info;
     char verb[VERB_TEXT_MAX];
@@ -112,9 +122,12 @@ static bool step_done(struct ejob *job, int rc, const struct err *err)
     struct act *a = s->act;
     if (rc < 0) {
         str_copy(str_of(err->text), a->info.error, sizeof a->info.error);
+        if (a->rule && !a->is_rule_written)
+            rules_forget(e->rules, a->rule->id);
         ended(b, a, CTL_JOB_FAILED);
         return false;
     }
+    a->is_rule_written = true;
     a->info.seen = s->bulk.seen;
     a->info.changed = s->bulk.changed;
     a->info.skipped = s->bulk.skipped;
@@ -164,6 +177,7 @@ static void act_free(struct act *a)
 {
     filter_done(&a->filter);
     list_remove(&a->link);
+    free(a->rule);
     free(a);
 }
 
@@ -206,9 +220,13 @@ static bool is_latest_undone(const struct bulk *b, const struct ctl_job *j, cons
            (j->changed > 0 || j->state == CTL_JOB_RUNNING) && !is_undone(b, j->id);
 }
 
-static int check_undone(const struct ctl_job *j, int64_t now_wall_ms, struct err *err)
+static int check_undone(const struct act *a, int64_t now_wall_ms, struct err *err)
 {
+    const struct ctl_job *j = &a->info;
     char id[ID_TEXT_MAX];
+    if (a->rule)
+        return err_set(err, E_STATE, "job %s is about a rule: mxhelm rules --remove ends one",
+                       id_text(j->id, id));
     if (j->verb == CTL_UNDO || j->verb == CTL_CONFIRM || j->verb == CTL_RESEND || j->is_dry_run)
         return err_set(err, E_STATE, "job %s is %s, which cannot be undone", id_text(j->id, id),
                        j->is_dry_run ? "a dry run" : ctl_verb_name(j->verb));
@@ -229,13 +247,83 @@ static int find_undone(const struct bulk *b, const struct ctl_request *q, const 
 {
     *out = q->job;
     list_for_each(l, &b->acts) {
-        const struct ctl_job *j = &list_entry(l, struct act, link)->info;
+        const struct act *a = list_entry(l, struct act, link);
+        const struct ctl_job *j = &a->info;
         if (q->job ? j->id != q->job : !is_latest_undone(b, j, who))
             continue;
         *out = j->id;
-        return check_undone(j, io_wall_ms(b->engine->io), err);
+        return check_undone(a, io_wall_ms(b->engine->io), err);
     }
     return *out ? 0 : err_set(err, E_NOTFOUND, "there is nothing to undo");
+}
+
+/* It is in force before the first chunk: what is accepted from now on is caught by it, what was before by
+ * the act. */
+static int make_rule(struct bulk *b, struct act *a, int64_t for_ms, struct err *err)
+{
+    struct queue_rule *q = xnew(struct queue_rule);
+    const struct ctl_job *j = &a->info;
+    q->id = j->id;
+    q->verb = verb_of(j->verb);
+    q->until_wall_ms = for_ms > 0 ? j->started_wall_ms + for_ms : 0;
+    str_copy(str_of(j->filter), q->filter, sizeof q->filter);
+    str_copy(str_of(a->via), q->via, sizeof q->via);
+    str_copy(str_of(j->to), q->to, sizeof q->to);
+    str_copy(str_of(j->who), q->who, sizeof q->who);
+    str_copy(str_of(j->reason), q->reason, sizeof q->reason);
+    a->rule = q;
+    return rules_add(b->engine->rules, q, err);
+}
+
+static void begin(struct bulk *b, struct act *a)
+{
+    struct queue_bulk first = {
+        .verb = verb_of(a->info.verb),
+        .filter = &a->filter,
+        .now_wall_ms = a->info.started_wall_ms,
+        .job_id = a->info.id,
+        .reason = a->info.reason,
+        .who = a->info.who,
+        .via = a->via,
+        .text = a->info.text,
+        .undo_id = a->info.undoes,
+        .rule_id = a->rule ? a->rule->id : 0,
+        .is_dry_run = a->info.is_dry_run,
+    };
+    list_push_front(&b->acts, &a->link);
+    b->acts_n++;
+    b->running++;
+    submit_step(b, a, &first);
+}
+
+void bulk_release(struct bulk *b, const struct queue_rule *q)
+{
+    struct err err;
+    int64_t now = io_wall_ms(b->engine->io);
+    forget_old(b);
+    struct act *a = xnew(struct act);
+    filter_parse(STR(""), now, &a->filter, &err); /* everything that it holds */
+    a->info.id = idgen_next(&b->engine->ids, now);
+    a->info.started_wall_ms = now;
+    a->info.verb = CTL_RELEASE;
+    a->info.state = CTL_JOB_RUNNING;
+    a->rule = xnew(struct queue_rule);
+    *a->rule = *q;
+    str_copy(str_of(q->filter), a->info.filter, sizeof a->info.filter);
+    str_copy(str_of(q->who), a->info.who, sizeof a->info.who);
+    str_copy(STR("its rule is over"), a->info.reason, sizeof a->info.reason);
+    begin(b, a);
+}
+
+static int check_rule(const struct ctl_request *q, struct err *err)
+{
+    if (!q->is_rule)
+        return q->for_ms == 0 ? 0 : err_set(err, E_SYNTAX, "for_ms goes with a rule");
+    if (q->verb != CTL_HOLD && q->verb != CTL_REROUTE)
+        return err_set(err, E_SYNTAX, "only hold and reroute can be rules");
+    if (str_trim(str_of(q->reason)).n == 0)
+        return err_set(err, E_SYNTAX, "a rule needs a reason");
+    return 0;
 }
 
 int bulk_start(struct bulk *b, const struct ctl_request *q, const char *who, struct ctl_job *out,
@@ -252,6 +340,8 @@ int bulk_start(struct bulk *b, const struct ctl_request *q, const char *who, str
     struct filter f;
     struct way way = {0};
     int64_t undoes = 0;
+    if (check_rule(q, err) < 0)
+        return -(int)err->code;
     if (q->verb == CTL_UNDO && find_undone(b, q, who, &undoes, err) < 0)
         return -(int)err->code;
     int rc = filter_parse(str_of(q->filter), now, &f, err);
@@ -276,22 +366,12 @@ int bulk_start(struct bulk *b, const struct ctl_request *q, const char *who, str
     a->info.undoes = undoes;
     str_copy(str_of(who), a->info.who, sizeof a->info.who);
     way_text(&way, a->via);
-    list_push_front(&b->acts, &a->link);
-    b->acts_n++;
-    b->running++;
-    struct queue_bulk first = {
-        .verb = verb_of(q->verb),
-        .filter = &a->filter,
-        .now_wall_ms = now,
-        .job_id = a->info.id,
-        .reason = a->info.reason,
-        .who = a->info.who,
-        .via = a->via,
-        .text = a->info.text,
-        .undo_id = undoes,
-        .is_dry_run = q->is_dry_run,
-    };
-    submit_step(b, a, &first);
+    if (q->is_rule && !q->is_dry_run && (rc = make_rule(b, a, q->for_ms, err)) < 0) {
+        list_init(&a->link);
+        act_free(a);
+        return rc;
+    }
+    begin(b, a);
     *out = a->info;
     return 0;
 }

@@ -7,6 +7,7 @@
 #define ENGINE_BULK_H
 
 #include "core/engine/engine_private.h"
+#include "store/queue.h"
 
 struct bulk *bulk_new(struct engine *e);
 void bulk_free(struct bulk *b);
@@ -14,6 +15,8 @@ void bulk_free(struct bulk *b);
  * the engine does not take acts now. */
 int bulk_start(struct bulk *b, const struct ctl_request *q, const char *who, struct ctl_job *out,
                struct err *err);
+/* What an ended rule holds is released, by a job; the rule goes with its last chunk. */
+void bulk_release(struct bulk *b, const struct queue_rule *q);
 bool bulk_get(const struct bulk *b, int64_t id, struct ctl_job *out);
 void bulk_stop(struct bulk *b, int64_t id);
 /* The latest, newest first; returns new (free). */

@@ -6,6 +6,7 @@
 #include "core/engine/bulk.h"
 #include "core/engine/intake.h"
 #include "core/engine/relay.h"
+#include "core/engine/rules.h"
 #include "core/engine/watch.h"
 #include "core/engine/schedule.h"
 #include "core/engine/submit.h"
@@ -237,6 +238,18 @@ static void change_suppression(struct client *c, const struct ctl_request *q)
         reply_text(c, err.code, err.text);
 }
 
+static void end_rule(struct client *c, const struct ctl_request *q)
+{
+    struct err err = ERR_NONE;
+    struct ctl_job *j = xnew(struct ctl_job);
+    int rc = bulk_get(c->control->engine->bulk, q->job, j) && j->state == CTL_JOB_RUNNING
+                 ? err_set(&err, E_STATE, "its act is running: stop that job first")
+                 : rules_end(c->control->engine->rules, q->job, &err);
+    free(j);
+    reply_text(c, rc < 0 ? err.code : E_OK,
+               rc < 0 ? err.text : "it is over: what it holds is released");
+}
+
 static void tell_job(struct client *c, const struct ctl_request *q)
 {
     struct engine *e = c->control->engine;
@@ -287,6 +300,7 @@ static void handle(struct client *c, const struct ctl_request *q)
         break;
     case CTL_SUPPRESS:
     case CTL_UNSUPPRESS: change_suppression(c, q); break;
+    case CTL_END_RULE: end_rule(c, q); break;
     case CTL_VERB_COUNT: break;
     }
 }

@@ -10,6 +10,7 @@
 #include "core/engine/outbound.h"
 #include "core/engine/record.h"
 #include "core/engine/relay.h"
+#include "core/engine/rules.h"
 #include "core/engine/site_memory.h"
 #include "core/engine/watch.h"
 #include "core/engine/schedule.h"
@@ -42,12 +43,15 @@ struct recover {
     int64_t now_wall_ms, unconfirmed_wall_ms, last_id;
     struct queue_recovered found;
     struct suppress_rows suppressed;
+    struct ruleset rules;
 };
 
 static int recover_run(struct store_job *base, struct store *st, struct err *err)
 {
     struct recover *r = container_of(base, struct recover, job.base);
     int rc = queue_recover(st, r->now_wall_ms, r->unconfirmed_wall_ms, &r->found, err);
+    if (rc >= 0)
+        rc = ruleset_load(&r->rules, st, r->now_wall_ms, err);
     if (rc >= 0)
         rc = suppress_load(&r->suppressed, st, r->now_wall_ms, err);
     return rc < 0 ? rc : queue_last_id(st, &r->last_id, err);
@@ -68,6 +72,7 @@ static bool recover_done(struct ejob *job, int rc, const struct err *err)
                  "delivered (unconfirmed), %u broken uploads removed, %u log lines written",
                  f->requeued, f->unconfirmed, f->orphans, f->log_lines);
     idgen_init(&e->ids, e->ids.node, r->last_id);
+    rules_take(e->rules, &r->rules);
     suppress_take(e->suppress, &r->suppressed);
     if (e->state == ENGINE_STARTING)
         enter(e, ENGINE_RUNNING, "");
@@ -82,6 +87,7 @@ static void recover_free(struct ejob *job)
 {
     struct recover *r = container_of(job, struct recover, job);
     free(r->suppressed.rows);
+    ruleset_done(&r->rules);
     free(r);
 }
 
@@ -160,6 +166,7 @@ static void chores_fired(void *arg)
     struct engine *e = arg;
     schedule_sweep(e->schedule);
     suppress_sweep(e->suppress);
+    rules_sweep(e->rules);
     if (e->state == ENGINE_RUNNING)
         submit_chore(e, false, purge_done);
     else
@@ -244,6 +251,7 @@ struct engine *engine_new(const struct conf *conf, struct io *io, const struct l
     e->bulk = bulk_new(e);
     e->bounce = bounce_new(e);
     e->suppress = suppress_new(e);
+    e->rules = rules_new(e);
     e->relays = relays_new(e);
     e->watch = watch_new(e);
     load_rules(e);
@@ -373,6 +381,7 @@ void engine_free(struct engine *e)
     bounce_free(e->bounce);
     schedule_free(e->schedule);
     suppress_free(e->suppress);
+    rules_free(e->rules);
     relays_free(e->relays);
     watch_free(e->watch);
     explainer_free(e->explainer);

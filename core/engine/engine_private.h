@@ -27,6 +27,7 @@ struct control;
 struct bulk;
 struct bounce;
 struct suppress;
+struct rules;
 struct relays;
 struct watch;
 
@@ -58,6 +59,7 @@ struct engine {
     struct bulk *bulk;         /* own */
     struct bounce *bounce;     /* own */
     struct suppress *suppress; /* own */
+    struct rules *rules;       /* own */
     struct relays *relays;     /* own */
     struct watch *watch;       /* own */
     struct explainer *explainer; /* own */

@@ -3,6 +3,7 @@
 #include "core/base/alloc.h"
 #include "core/base/text.h"
 #include "core/engine/intake_private.h"
+#include "core/engine/rules.h"
 #include "core/engine/schedule.h"
 #include "core/engine/submit.h"
 #include "core/engine/suppress.h"
@@ -331,6 +332,7 @@ struct accept_job {
     struct ejob job;
     struct session *session; /* NULL once the session is gone: then nobody is told */
     struct upload *upload;   /* own */
+    struct ruleset *rules;   /* a reference; NULL = none */
     struct buf line;
 };
 
@@ -341,6 +343,8 @@ static int accept_run(struct store_job *base, struct store *st, struct err *err)
     int rc = queue_put_chunk(st, u->message.id, u->chunks, buf_str(&u->chunk), err);
     if (rc >= 0)
         rc = queue_accept(st, &u->message, u->rcpts, u->rcpts_n, err);
+    if (rc >= 0)
+        rc = ruleset_apply(a->rules, st, u->message.arrival_wall_ms, u->rcpts, u->rcpts_n, err);
     if (rc >= 0)
         rc = queue_log(st, u->message.id, u->message.arrival_wall_ms, buf_str(&a->line), err);
     return rc;
@@ -356,8 +360,12 @@ static bool accept_done(struct ejob *job, int rc, const struct err *err)
         meter_add(&e->accepted, io_mono_ms(e->io), 1);
         bool is_whole = u->chunks == 0;
         struct buf none = BUF_INIT;
-        schedule_fresh(e->schedule, &u->message, u->rcpts, u->rcpts_n,
-                       is_whole ? &u->chunk : &none);
+        /* What a rule has changed is read from the store. */
+        if (a->rules)
+            schedule_touch(e->schedule);
+        else
+            schedule_fresh(e->schedule, &u->message, u->rcpts, u->rcpts_n,
+                           is_whole ? &u->chunk : &none);
     }
     if (!s)
         return false;
@@ -380,6 +388,7 @@ static void accept_free(struct ejob *job)
 {
     struct accept_job *a = container_of(job, struct accept_job, job);
     upload_free(a->upload);
+    ruleset_unref(a->rules);
     buf_done(&a->line);
     free(a);
 }
@@ -404,6 +413,7 @@ static void store_message(struct session *s)
     a->job.free = accept_free;
     a->session = s;
     a->upload = u;
+    a->rules = rules_ref(s->intake->engine->rules);
     logline_accepted(&a->line, &u->message, (unsigned)u->rcpts_n);
     s->accepting = a;
     s->upload = NULL;

@@ -339,8 +339,10 @@ bool scn_control(struct scn *s)
     const char *job = words_value(&s->words, 2, "job"); /* "last", "last-2" */
     if (job)
         req->job = s->last_jobs[job[4] == '-' ? (unsigned)(job[5] - '0') % SCN_JOBS : 0];
-    for (size_t i = 2; i < s->words.n; i++)
+    for (size_t i = 2; i < s->words.n; i++) {
         req->is_dry_run |= strcmp(s->words.w[i], "dry") == 0;
+        req->is_rule |= strcmp(s->words.w[i], "rule") == 0;
+    }
     is_ok = is_ok && ask(s, req, reply) && follow_job(s, reply) && judge_reply(s, reply);
     if (reply->kind == CTL_REPLY_JOB) {
         memmove(s->last_jobs + 1, s->last_jobs, sizeof(s->last_jobs) - sizeof(s->last_jobs[0]));

@@ -26,7 +26,7 @@ static void every_request_comes_back_as_it_was(void **state)
 {
     (void)state;
     for (int v = 0; v < CTL_VERB_COUNT; v++) {
-        struct ctl_request r = {.verb = (enum ctl_verb)v, .is_dry_run = v % 2, .job = 1 + v, .for_ms = 1000 + v};
+        struct ctl_request r = {.verb = (enum ctl_verb)v, .is_dry_run = v % 2, .job = 1 + v, .for_ms = 1000 + v, .is_rule = v % 3};
         struct ctl_request back;
         copy(r.filter, sizeof r.filter, "domain:\"a b\" -to:x@y \\ \x01 \xC3\xA9");
         copy(r.reason, sizeof r.reason, "because \"we\" say so");

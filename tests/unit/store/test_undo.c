@@ -310,6 +310,56 @@ static void a_dry_run_undoes_nothing(void **state)
     assert_int_equal(look(q, &r).state, RCPT_HELD);
 }
 
+/* --- rules --- */
+
+static void take_rule(void *arg, const struct queue_rule *row)
+{
+    *(struct queue_rule *)arg = *row;
+}
+
+/* At acceptance a rule sees that message alone; its end releases what it holds, and nothing else. */
+static void a_rule_holds_what_comes_and_lets_it_go(void **state)
+{
+    struct q *q = *state;
+    struct message m[3];
+    struct recipient r[3][2];
+    struct queue_rule rule = {.id = 50, .verb = QUEUE_HOLD, .until_wall_ms = q->f.now + HOUR_MS},
+                      back = {0};
+    struct filter f;
+
+    str_copy(STR("to:u1@"), rule.filter, sizeof(rule.filter));
+    str_copy(STR("they move"), rule.reason, sizeof(rule.reason));
+    ok(q, filter_parse(str_of(rule.filter), q->f.now, &f, &q->err));
+    ok(q, queue_rule_add(q->s, &rule, &q->err));
+    for (int i = 0; i < 3; i++)
+        accept_mail(q, 2, 0, &m[i], r[i]);
+    ok(q, queue_rule_apply(q->s, &rule, &f, q->f.now, r[1], 2, &q->err));
+    assert_int_equal(look(q, &r[0][1]).state, RCPT_QUEUED);
+    assert_int_equal(look(q, &r[1][0]).state, RCPT_QUEUED);
+    assert_int_equal(look(q, &r[1][1]).state, RCPT_HELD);
+    assert_int_equal(look(q, &r[2][1]).state, RCPT_QUEUED);
+    ok(q, queue_rules(q->s, 8, take_rule, &back, &q->err));
+    assert_int_equal(back.hits, 1);
+    assert_string_equal(back.reason, "they move");
+    assert_string_equal(back.filter, "to:u1@");
+    assert_int_equal(back.until_wall_ms, rule.until_wall_ms);
+    filter_done(&f);
+    /* all others are held by hand */
+    assert_int_equal(act(q, QUEUE_HOLD, 60, 0, NULL), 5);
+    ok(q, filter_parse(STR(""), q->f.now, &f, &q->err));
+    struct queue_bulk b = {
+        .verb = QUEUE_RELEASE, .filter = &f, .now_wall_ms = q->f.now, .job_id = 70, .rule_id = 50};
+    ok(q, queue_bulk_step(q->s, &b, 100, NULL, NULL, &q->err));
+    filter_done(&f);
+    assert_int_equal(b.changed, 1);
+    assert_int_equal(look(q, &r[1][1]).state, RCPT_QUEUED);
+    assert_int_equal(look(q, &r[0][0]).state, RCPT_HELD);
+    ok(q, queue_rule_drop(q->s, 50, &q->err));
+    back.hits = 0;
+    ok(q, queue_rules(q->s, 8, take_rule, &back, &q->err));
+    assert_int_equal(back.hits, 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -322,6 +372,7 @@ int main(void)
         T(a_body_outlives_the_last_open_recipient),
         T(old_acts_go_a_few_rows_at_a_time),
         T(a_dry_run_undoes_nothing),
+        T(a_rule_holds_what_comes_and_lets_it_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
