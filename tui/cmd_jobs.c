@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* jobs: the bulk acts that the engine remembers, and stopping one. */
+/* jobs: the bulk acts that the engine remembers; stopping one, pausing it, going on. */
 #include "tui/cli.h"
 
 #include "core/base/text.h"
@@ -43,6 +43,15 @@ static void print_job(const struct ctl_job *j, bool is_json)
     cli_flush(&b);
 }
 
+static enum ctl_verb verb_of(const char *word)
+{
+    if (strcmp(word, "stop") == 0)
+        return CTL_STOP_JOB;
+    if (strcmp(word, "pause") == 0)
+        return CTL_PAUSE_JOB;
+    return strcmp(word, "resume") == 0 ? CTL_RESUME_JOB : CTL_VERB_COUNT;
+}
+
 int cmd_jobs(struct cli *c, int argc, char **argv)
 {
     bool is_json = false;
@@ -55,10 +64,9 @@ int cmd_jobs(struct cli *c, int argc, char **argv)
     if (opts_parse(table, argc, argv, &rest, &err) < 0)
         return cli_usage(c, "%s", err.text);
     if (rest.n > 0) {
-        if (rest.n != 2 || strcmp(rest.args[0], "stop") != 0 ||
-            !id_parse(str_of(rest.args[1]), &q.job))
-            return cli_usage(c, "nothing, or: stop JOB, as mxhelm jobs lists it");
-        q.verb = CTL_STOP_JOB;
+        q.verb = rest.n == 2 ? verb_of(rest.args[0]) : CTL_VERB_COUNT;
+        if (q.verb == CTL_VERB_COUNT || !id_parse(str_of(rest.args[1]), &q.job))
+            return cli_usage(c, "nothing, or: stop, pause or resume JOB, as mxhelm jobs lists it");
     }
     cli_origin(q.origin, sizeof q.origin);
     if (ctl_call(c->control, &q, CALL_MS, &r, &err) < 0)

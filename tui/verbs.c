@@ -63,7 +63,8 @@ const struct verb cli_verbs[] = {
      "New mail to them is refused, what is queued goes back to its sender at its next try. Reports\n"
      "(mail without a sender) are let through.\n",
      cmd_suppress},
-    {"jobs", "[stop JOB] [--json]", "bulk acts: progress, who, how many", "", cmd_jobs},
+    {"jobs", "[stop|pause|resume JOB] [--json]", "bulk acts: progress, who, how many",
+     "  pause, resume   between two chunks of a thousand; what is done stays done\n", cmd_jobs},
     {"log", "[FILTER...] [--since T] [--until T] [-n N] [-f] [--postfix] [--json]",
      "the delivery log",
      "  --since T       10:42, 2026-11-24, -15m, yesterday ...; UTC\n"

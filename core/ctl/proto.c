@@ -18,6 +18,8 @@ static const char *const verb_names[] = {
     [CTL_BOUNCE] = "bounce",     [CTL_UNDO] = "undo",
     [CTL_SUPPRESS] = "suppress", [CTL_UNSUPPRESS] = "unsuppress",
     [CTL_END_RULE] = "end-rule",
+    [CTL_PAUSE_JOB] = "pause-job",
+    [CTL_RESUME_JOB] = "resume-job",
 };
 static const char *const engine_names[] = {
     [ENGINE_STARTING] = "starting",
@@ -30,6 +32,7 @@ static const char *const job_names[] = {
     [CTL_JOB_DONE] = "done",
     [CTL_JOB_STOPPED] = "stopped",
     [CTL_JOB_FAILED] = "failed",
+    [CTL_JOB_PAUSED] = "paused",
 };
 static const char *const reply_names[] = {
     [CTL_REPLY_OK] = "ok",   [CTL_REPLY_ERROR] = "error", [CTL_REPLY_STATUS] = "status",
@@ -299,7 +302,10 @@ static int read_request(json_t *o, struct ctl_request *r, struct err *err)
         rc = need(o, "verb", err);
     if (rc >= 0)
         rc = fields_read(request_fields, o, true, also, r, err);
-    if (rc >= 0 && (r->verb == CTL_JOB || r->verb == CTL_STOP_JOB || r->verb == CTL_END_RULE))
+    bool is_about_one = r->verb == CTL_JOB || r->verb == CTL_STOP_JOB ||
+                        r->verb == CTL_PAUSE_JOB || r->verb == CTL_RESUME_JOB ||
+                        r->verb == CTL_END_RULE;
+    if (rc >= 0 && is_about_one)
         rc = need(o, "job", err);
     return rc;
 }

@@ -28,6 +28,8 @@ enum ctl_verb {
     CTL_JOB,      /* one job's progress */
     CTL_JOBS,     /* the latest jobs */
     CTL_STOP_JOB,
+    CTL_PAUSE_JOB, /* between two chunks */
+    CTL_RESUME_JOB,
     CTL_RELOAD,   /* as SIGHUP */
     CTL_SUPPRESS, /* "to" takes no mail from here */
     CTL_UNSUPPRESS,
@@ -47,7 +49,7 @@ struct ctl_request {
     bool is_dry_run;
     bool is_rule;   /* CTL_HOLD, CTL_REROUTE: for mail to come, too */
     int64_t for_ms; /* of a rule, CTL_SUPPRESS: 0 = for good */
-    int64_t job; /* CTL_JOB, CTL_STOP_JOB, CTL_UNDO: 0 = the latest that can be undone */
+    int64_t job; /* CTL_JOB, CTL_STOP_JOB ..., CTL_UNDO: 0 = the latest that can be undone */
 };
 
 enum engine_state { ENGINE_STARTING, ENGINE_RUNNING, ENGINE_STORE_SICK, ENGINE_DRAINING, ENGINE_STATE_COUNT };
@@ -77,7 +79,9 @@ struct ctl_status {
     size_t alarms_n;
 };
 
-enum ctl_job_state { CTL_JOB_RUNNING, CTL_JOB_DONE, CTL_JOB_STOPPED, CTL_JOB_FAILED };
+enum ctl_job_state {
+    CTL_JOB_RUNNING, CTL_JOB_DONE, CTL_JOB_STOPPED, CTL_JOB_FAILED, CTL_JOB_PAUSED
+};
 const char *ctl_job_state_name(enum ctl_job_state s);
 
 struct ctl_job {

@@ -17,7 +17,8 @@ struct act {
     struct ctl_job info;
     struct filter filter;
     char via[WAY_TEXT_MAX]; /* of a reroute */
-    bool is_stopping;
+    bool is_stopping, is_pausing;
+    struct queue_bulk at; /* while it is paused: where it goes on */
     struct queue_rule *rule; /* own: the one that it makes, or (CTL_RELEASE) that is over; NULL = none */
     bool is_rule_written;
 };
@@ -114,6 +115,18 @@ static void ended(struct bulk *b, struct act *a, enum ctl_job_state state)
                (unsigned long long)a->info.skipped);
 }
 
+/* It counts as one that runs: it is not over. */
+static void pause_at(struct act *a, const struct queue_bulk *so_far)
+{
+    a->at = *so_far;
+    a->info.state = CTL_JOB_PAUSED;
+}
+
+static bool is_over(const struct act *a)
+{
+    return a->info.state != CTL_JOB_RUNNING && a->info.state != CTL_JOB_PAUSED;
+}
+
 static bool step_done(struct ejob *job, int rc, const struct err *err)
 {
     struct step *s = container_of(job, struct step, job);
@@ -148,6 +161,8 @@ static bool step_done(struct ejob *job, int rc, const struct err *err)
         ended(b, a, CTL_JOB_DONE);
     else if (a->is_stopping)
         ended(b, a, CTL_JOB_STOPPED);
+    else if (a->is_pausing)
+        pause_at(a, &s->bulk);
     else
         submit_step(b, a, &s->bulk);
     return false;
@@ -187,7 +202,7 @@ static void forget_old(struct bulk *b)
     for (struct list *l = b->acts.prev; l != &b->acts && b->acts_n >= CTL_JOBS_MAX;) {
         struct act *a = list_entry(l, struct act, link);
         l = l->prev;
-        if (a->info.state != CTL_JOB_RUNNING) {
+        if (is_over(a)) {
             act_free(a);
             b->acts_n--;
         }
@@ -217,7 +232,7 @@ static bool is_same_operator(const char *a, const char *b)
 static bool is_latest_undone(const struct bulk *b, const struct ctl_job *j, const char *who)
 {
     return j->verb != CTL_UNDO && !j->is_dry_run && is_same_operator(j->who, who) &&
-           (j->changed > 0 || j->state == CTL_JOB_RUNNING) && !is_undone(b, j->id);
+           (j->changed > 0 || j->state == CTL_JOB_RUNNING || j->state == CTL_JOB_PAUSED) && !is_undone(b, j->id);
 }
 
 static int check_undone(const struct act *a, int64_t now_wall_ms, struct err *err)
@@ -230,8 +245,8 @@ static int check_undone(const struct act *a, int64_t now_wall_ms, struct err *er
     if (j->verb == CTL_UNDO || j->verb == CTL_CONFIRM || j->verb == CTL_RESEND || j->is_dry_run)
         return err_set(err, E_STATE, "job %s is %s, which cannot be undone", id_text(j->id, id),
                        j->is_dry_run ? "a dry run" : ctl_verb_name(j->verb));
-    if (j->state == CTL_JOB_RUNNING)
-        return err_set(err, E_STATE, "job %s is running: stop it first", id_text(j->id, id));
+    if (!is_over(a))
+        return err_set(err, E_STATE, "job %s is not over: stop it first", id_text(j->id, id));
     /* A bounce that is late is still held: the store knows. */
     if (now_wall_ms - j->ended_wall_ms > QUEUE_KEPT_MS)
         return err_set(err, E_STATE, "job %s ended too long ago: %s can be undone for %s",
@@ -397,8 +412,30 @@ bool bulk_get(const struct bulk *b, int64_t id, struct ctl_job *out)
 void bulk_stop(struct bulk *b, int64_t id)
 {
     struct act *a = find(b, id);
+    if (!a)
+        return;
+    a->is_stopping = true;
+    if (a->info.state == CTL_JOB_PAUSED)
+        ended(b, a, CTL_JOB_STOPPED);
+}
+
+void bulk_pause(struct bulk *b, int64_t id)
+{
+    struct act *a = find(b, id);
     if (a)
-        a->is_stopping = true;
+        a->is_pausing = true;
+}
+
+void bulk_resume(struct bulk *b, int64_t id)
+{
+    struct act *a = find(b, id);
+    if (!a)
+        return;
+    a->is_pausing = false;
+    if (a->info.state != CTL_JOB_PAUSED)
+        return;
+    a->info.state = CTL_JOB_RUNNING;
+    submit_step(b, a, &a->at);
 }
 
 struct ctl_job *bulk_list(const struct bulk *b, size_t *n)

@@ -18,7 +18,11 @@ int bulk_start(struct bulk *b, const struct ctl_request *q, const char *who, str
 /* What an ended rule holds is released, by a job; the rule goes with its last chunk. */
 void bulk_release(struct bulk *b, const struct queue_rule *q);
 bool bulk_get(const struct bulk *b, int64_t id, struct ctl_job *out);
+/* Between two chunks, which may be soon. What is paused goes on where it was, or is stopped; it counts as
+ * one that runs. */
 void bulk_stop(struct bulk *b, int64_t id);
+void bulk_pause(struct bulk *b, int64_t id);
+void bulk_resume(struct bulk *b, int64_t id);
 /* The latest, newest first; returns new (free). */
 struct ctl_job *bulk_list(const struct bulk *b, size_t *n);
 

@@ -242,8 +242,8 @@ static void end_rule(struct client *c, const struct ctl_request *q)
 {
     struct err err = ERR_NONE;
     struct ctl_job *j = xnew(struct ctl_job);
-    int rc = bulk_get(c->control->engine->bulk, q->job, j) && j->state == CTL_JOB_RUNNING
-                 ? err_set(&err, E_STATE, "its act is running: stop that job first")
+    int rc = bulk_get(c->control->engine->bulk, q->job, j) && (j->state == CTL_JOB_RUNNING || j->state == CTL_JOB_PAUSED)
+                 ? err_set(&err, E_STATE, "its act is not over: stop that job first")
                  : rules_end(c->control->engine->rules, q->job, &err);
     free(j);
     reply_text(c, rc < 0 ? err.code : E_OK,
@@ -257,6 +257,10 @@ static void tell_job(struct client *c, const struct ctl_request *q)
     r->kind = CTL_REPLY_JOB;
     if (q->verb == CTL_STOP_JOB)
         bulk_stop(e->bulk, q->job);
+    else if (q->verb == CTL_PAUSE_JOB)
+        bulk_pause(e->bulk, q->job);
+    else if (q->verb == CTL_RESUME_JOB)
+        bulk_resume(e->bulk, q->job);
     if (bulk_get(e->bulk, q->job, &r->job))
         reply(c, r);
     else
@@ -288,7 +292,9 @@ static void handle(struct client *c, const struct ctl_request *q)
     case CTL_BOUNCE:
     case CTL_UNDO: start_act(c, q); break;
     case CTL_JOB:
-    case CTL_STOP_JOB: tell_job(c, q); break;
+    case CTL_STOP_JOB:
+    case CTL_PAUSE_JOB:
+    case CTL_RESUME_JOB: tell_job(c, q); break;
     case CTL_JOBS: tell_jobs(c); break;
     case CTL_RELOAD:
         if (!e->on_reload) {

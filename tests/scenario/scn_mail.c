@@ -309,6 +309,9 @@ static bool judge_reply(struct scn *s, const struct ctl_reply *r)
                scn_fail(s, "no such error: %s", buf_text(&s->control));
     if (r->kind == CTL_REPLY_ERROR)
         return scn_fail(s, "%s", r->text);
+    if (state && r->kind == CTL_REPLY_JOB)
+        return strcmp(ctl_job_state_name(r->job.state), state) == 0 ||
+               scn_fail(s, "the job: %s", buf_text(&s->control));
     if (state &&
         (r->kind != CTL_REPLY_STATUS || strcmp(engine_state_name(r->status.state), state) != 0))
         return scn_fail(s, "the engine's state: %s", buf_text(&s->control));
@@ -343,7 +346,10 @@ bool scn_control(struct scn *s)
         req->is_dry_run |= strcmp(s->words.w[i], "dry") == 0;
         req->is_rule |= strcmp(s->words.w[i], "rule") == 0;
     }
-    is_ok = is_ok && ask(s, req, reply) && follow_job(s, reply) && judge_reply(s, reply);
+    bool is_followed = true; /* until it is over, or paused */
+    for (size_t i = 2; i < s->words.n; i++)
+        is_followed &= strcmp(s->words.w[i], "nowait") != 0;
+    is_ok = is_ok && ask(s, req, reply) && (!is_followed || follow_job(s, reply)) && judge_reply(s, reply);
     if (reply->kind == CTL_REPLY_JOB) {
         memmove(s->last_jobs + 1, s->last_jobs, sizeof(s->last_jobs) - sizeof(s->last_jobs[0]));
         s->last_jobs[0] = reply->job.id;

@@ -102,7 +102,7 @@ static void status_comes_back_as_it_was(void **state)
 static void job_comes_back_as_it_was(void **state)
 {
     (void)state;
-    for (int i = 0; i <= CTL_JOB_FAILED; i++) {
+    for (int i = 0; i <= CTL_JOB_PAUSED; i++) {
         struct ctl_reply r = {.kind = CTL_REPLY_JOB}, back;
         r.job = (struct ctl_job){.id = 9,
                                  .undoes = 8,
