@@ -167,6 +167,11 @@ static void acts_say_exactly_what_they_touch(void **state)
         {"reroute", "a --to office", "a", CTL_REROUTE, false, false},
         {"reroute", "a", NULL, CTL_REROUTE, false, false},
         {"retry", "a --to office", NULL, CTL_RETRY, false, false},
+        {"hold", "a --rule --reason x --for 2h", "a", CTL_HOLD, false, false},
+        {"hold", "a --rule", NULL, CTL_HOLD, false, false}, /* nobody would know why */
+        {"hold", "a --for 2h", NULL, CTL_HOLD, false, false},
+        {"hold", "a --rule --reason x --for soon", NULL, CTL_HOLD, false, false},
+        {"delete", "a --rule --reason x", NULL, CTL_DELETE, false, false},
         {"bounce", "a --yes --text no_such_customer", "a", CTL_BOUNCE, false, true},
         {"bounce", "a", "a", CTL_BOUNCE, false, false},
         {"bounce", "--text x", NULL, CTL_BOUNCE, false, false},
