@@ -422,7 +422,8 @@ const struct conf_key conf_keys[] = {
      .allowed = "a file of rules, or empty", .rfc = "",
      .explain =
          "A file of your own rules that say what refusals and errors mean, beside those that are "
-         "built in; the manual of its language is at the head of core/mail/explain.rules. Yours win, "
+         "built in; those, with the manual of their language at the head, are in share/mxhelm/explain.rules. "
+         "Yours win, "
          "unless they say otherwise. The file is checked when the configuration is, every sample in "
          "it included. Default: empty."},
 

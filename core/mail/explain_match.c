@@ -135,6 +135,7 @@ void matcher_done(struct matcher *m)
     free(m->ends);
     free(m->patterns);
     free(m->cells);
+    free(m->first_edge);
     free(m->words.slots);
     *m = (struct matcher){0};
 }
@@ -320,7 +321,9 @@ static int by_place(const void *a, const void *b)
 static uint64_t ahead_of(struct matcher *m, uint32_t node)
 {
     struct node *is = &m->nodes[node];
-    for (uint32_t i = is->edges; i < is->edges + is->edges_n && !is->has_ahead; i++)
+    if (is->has_ahead)
+        return is->ahead;
+    for (uint32_t i = is->edges; i < is->edges + is->edges_n; i++)
         is->ahead |= m->edges[i].word == ID_EMPTY ? ahead_of(m, m->edges[i].to)
                                                   : ahead_bit(m->edges[i].word);
     is->has_ahead = true;
@@ -341,6 +344,7 @@ static uint32_t beyond_empty(const struct matcher *m, uint32_t node)
 /* Order what was added, for finding. */
 static void prepare(struct matcher *m)
 {
+    free(m->first_edge);
     qsort(m->edges, m->edges_n, sizeof(*m->edges), by_place);
     for (size_t i = 0; i < m->nodes_n; i++)
         m->nodes[i] = (struct node){.end = m->nodes[i].end,
@@ -350,6 +354,9 @@ static void prepare(struct matcher *m)
         if (from->edges_n++ == 0)
             from->edges = i;
     }
+    m->first_edge = xcalloc(m->entries_n, sizeof(*m->first_edge));
+    for (uint32_t i = m->nodes[0].edges_n; i > 0; i--) /* the first edges are those of node 0 */
+        m->first_edge[m->edges[i - 1].word] = i - 1;
     for (size_t i = 0; i < m->edges_n; i++)
         m->edges[i].to = beyond_empty(m, m->edges[i].to);
     for (uint32_t i = 0; i < m->nodes_n; i++)
@@ -406,40 +413,52 @@ static void step(struct search *s, const struct segment_end *e, size_t from, siz
 
 static void walk(struct search *s, uint32_t node, size_t from, size_t at);
 
-/* The edges of this word that have a chance with the word at at. */
-static void follow(struct search *s, uint32_t node, uint32_t word, size_t from, size_t at)
+/* From e on, the edges of this word that have a chance with the word at at. */
+static void follow(struct search *s, const struct edge *e, const struct edge *end, uint32_t word,
+                   size_t from, size_t at)
 {
-    const struct node *is = &s->m->nodes[node];
-    const struct edge *e = s->m->edges + is->edges, *end = e + is->edges_n;
     uint64_t wanted = at < s->n ? s->words[at].ahead : AHEAD_END;
-    if (word != ID_EMPTY && !(is->ahead & ahead_bit(word)))
+    for (; e < end && e->word == word; e++)
+        if (e->ahead & wanted)
+            walk(s, e->to, from, at);
+}
+
+static void follow_word(struct search *s, const struct node *is, uint32_t word, size_t from,
+                        size_t at)
+{
+    const struct edge *e = s->m->edges + is->edges, *end = e + is->edges_n;
+    if (word == ID_NONE || !(is->ahead & ahead_bit(word)))
         return;
     for (size_t n = is->edges_n; n > 8; n -= n / 2) /* e stays before the first of them, or on it */
         if (e[n / 2].word < word)
             e += n / 2;
     while (e < end && e->word < word)
         e++;
-    for (; e < end && e->word == word; e++)
-        if (e->ahead & wanted)
-            walk(s, e->to, from, at);
+    follow(s, e, end, word, from, at + 1);
 }
 
 static void walk(struct search *s, uint32_t node, size_t from, size_t at)
 {
     const struct node *is = &s->m->nodes[node];
+    const struct edge *end = s->m->edges + is->edges + is->edges_n;
     s->m->steps++;
     if (is->end != INDEX_NONE)
         step(s, &s->m->ends[is->end], from, at);
-    if (is->edges_n == 0)
+    for (size_t i = is->edges_n; i > 0 && end[-1].word == ID_EMPTY; i--, end--)
+        walk(s, end[-1].to, from, at);
+    if (is->edges_n == 0 || at == s->n || at - from == SEGMENT_WORDS_MAX)
         return;
-    if (s->m->edges[is->edges + is->edges_n - 1].word == ID_EMPTY)
-        follow(s, node, ID_EMPTY, from, at);
-    if (at == s->n || at - from == SEGMENT_WORDS_MAX)
-        return;
-    if (s->words[at].id != ID_NONE)
-        follow(s, node, s->words[at].id, from, at + 1);
+    follow_word(s, is, s->words[at].id, from, at);
     if (s->words[at].is_number)
-        follow(s, node, WORD_NUMBER, from, at + 1);
+        follow_word(s, is, WORD_NUMBER, from, at);
+}
+
+/* The same for node 0, which has very many edges. */
+static void begin(struct search *s, uint32_t word, size_t at)
+{
+    const struct matcher *m = s->m;
+    if (word != ID_NONE)
+        follow(s, m->edges + m->first_edge[word], m->edges + m->nodes[0].edges_n, word, at, at + 1);
 }
 
 static struct seen_word see_word(const struct matcher *m, const struct word *w)
@@ -483,6 +502,9 @@ void matcher_find(struct matcher *m, struct str text,
         m->run = 1;
     }
     struct search s = {m, words, see_words(m, text, words), found, arg};
-    for (size_t i = 0; i < s.n; i++)
-        walk(&s, 0, i, i);
+    for (size_t i = 0; i < s.n; i++) {
+        begin(&s, words[i].id, i);
+        if (words[i].is_number)
+            begin(&s, WORD_NUMBER, i);
+    }
 }

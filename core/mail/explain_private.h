@@ -112,7 +112,8 @@ struct matcher {
     size_t patterns_n;
     uint32_t cells_n;
     /* scratch */
-    uint64_t *cells; /* own */
+    uint32_t *first_edge; /* own: by word, of node 0; 0 where there is none */
+    uint64_t *cells;      /* own */
     uint64_t run;
     uint64_t steps; /* nodes that were visited, ever */
 };

@@ -159,11 +159,13 @@ static void enter_url(struct word_reader *r, struct str url)
 static bool take_chunk(struct word_reader *r, struct word *out)
 {
     size_t end = r->at;
-    bool is_letters = true;
-    for (; end < r->text.n && !ends_chunk(r->text.p[end]); end++)
-        is_letters = is_letters && is_letter(r->text.p[end]);
+    bool is_plain = true; /* nothing in it that an address, a URL, a time or a code must have */
+    for (; end < r->text.n && !ends_chunk(r->text.p[end]); end++) {
+        char c = r->text.p[end];
+        is_plain = is_plain && !is_digit(c) && c != '@' && c != '/';
+    }
     r->chunk_end = end;
-    if (is_letters) /* as most are */
+    if (is_plain) /* as most are */
         return false;
     struct str s = trim_chunk(str_sub(r->text, r->at, end));
     enum word_kind kind = chunk_kind(s);
