@@ -594,6 +594,24 @@ static void order_of_rules_means_nothing(void **state)
     explainer_free(e);
 }
 
+static void equals_go_by_name(void **state)
+{
+    static const char *const orders[] = {"[rule \"a\"]\nclass = POLICY\ntext = green cheese\n[rule "
+                                         "\"b\"]\nclass = OK\ntext = green cheese\n",
+                                         "[rule \"b\"]\nclass = OK\ntext = green cheese\n[rule "
+                                         "\"a\"]\nclass = POLICY\ntext = green cheese\n"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
+        struct err err = ERR_NONE;
+        struct explainer *e = read_rules(str_of(orders[i]), true, &err);
+        struct explanation x;
+        assert_non_null(e);
+        explain_text(e, STR("550 green cheese"), &x);
+        assert_string_equal(x.rule, "a");
+        explainer_free(e);
+    }
+}
+
 /* --- files of rules --- */
 
 static void bad_rules_name_file_and_line(void **state)
@@ -812,6 +830,7 @@ int main(void)
         cmocka_unit_test(names_links_and_waits_are_told),
         cmocka_unit_test(patterns_find_words),
         cmocka_unit_test(order_of_rules_means_nothing),
+        cmocka_unit_test(equals_go_by_name),
         cmocka_unit_test(bad_rules_name_file_and_line),
         cmocka_unit_test(file_of_the_administrator_wins),
         cmocka_unit_test(sample_of_the_administrator_must_be_won),
