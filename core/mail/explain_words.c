@@ -203,22 +203,40 @@ static char fold(struct str s, size_t i)
     return (char)c;
 }
 
+#define HASH_FIRST 2166136261u /* FNV-1a */
+
 static void add(struct word *w, char c)
 {
     if (w->n < WORD_MAX)
         w->text[w->n] = c;
     w->n++;
-    w->hash = (w->hash ^ (unsigned char)c) * 16777619u; /* FNV-1a */
+    w->hash = (w->hash ^ (unsigned char)c) * 16777619u;
+}
+
+/* "email", "e-mail" and "mail" are one word. */
+static void fold_mail(struct word *w)
+{
+    bool is_plural = w->n == 6 && w->text[5] == 's';
+    if ((w->n != 5 && !is_plural) || memcmp(w->text, "email", 5) != 0)
+        return;
+    struct word mail = {.hash = HASH_FIRST};
+    for (size_t i = 1; i < w->n; i++)
+        add(&mail, w->text[i]);
+    memcpy(w->text, mail.text, mail.n);
+    w->n = mail.n;
+    w->hash = mail.hash;
 }
 
 static void take_word(struct word_reader *r, struct word *out)
 {
     struct str s = str_sub(r->text, 0, r->chunk_end);
     bool is_number = true;
+    if (str_istarts(str_sub(s, r->at, s.n), STR("e-mail")))
+        r->at += 2;
     out->kind = WORD_PLAIN;
     out->from = r->at;
     out->n = 0;
-    out->hash = 2166136261u;
+    out->hash = HASH_FIRST;
     while (r->at < s.n) {
         if (is_letter(s.p[r->at])) {
             is_number = false;
@@ -236,6 +254,7 @@ static void take_word(struct word_reader *r, struct word *out)
         add(out, fold(s, r->at++));
     }
     out->to = r->at;
+    fold_mail(out);
     if (out->n > WORD_MAX)
         out->n = 0;
     if (is_number)
