@@ -155,8 +155,12 @@ static const char schema_11[] =
     " who TEXT NOT NULL, reason TEXT NOT NULL);"
     "ALTER TABLE recipient ADD COLUMN rule INTEGER NOT NULL DEFAULT 0;";
 
-static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4,
-                                    schema_5, schema_6, schema_7, schema_8, schema_9, schema_10, schema_11};
+/* Step 12. What the engine itself holds, by when it is tried again. */
+static const char schema_12[] = "CREATE INDEX r_engine_held ON recipient(next)"
+                                " WHERE finished=0 AND state=2 AND job=0;";
+
+static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4,  schema_5,  schema_6,
+                                    schema_7, schema_8, schema_9, schema_10, schema_11, schema_12};
 
 _Static_assert(ARRAY_LEN(steps) == STORE_SCHEMA, "one step per version");
 

@@ -259,19 +259,26 @@ int queue_mark(struct store *s, int64_t rcpt_id, unsigned epoch, int64_t wall_ms
 int queue_unclaim(struct store *s, int64_t rcpt_id, unsigned epoch, int64_t next_wall_ms,
                   struct err *err)
 {
-    sqlite3_stmt *st = store_stmt(s, STMT_UNCLAIM,
-                                  "UPDATE recipient SET state=0, mark=0, next=?2 WHERE id=?1", err);
+    sqlite3_stmt *st = store_stmt(
+        s, STMT_UNCLAIM, "UPDATE recipient SET state=?3, mark=0, next=?2 WHERE id=?1", err);
     struct rcpt_now now;
+    struct attempt_row last;
     int rc = st ? rcpt_now(s, rcpt_id, &now, err) : -(int)E_IO;
 
     if (rc)
         return rc;
     if (now.state != RCPT_ACTIVE || now.epoch != epoch)
         return err_set(err, E_STATE, "the claim is not ours any more");
+    /* As it was: what may have been delivered by its last try still may. */
+    enum rcpt_state to = RCPT_QUEUED;
+    if (now.attempt_id && attempt_get(s, now.attempt_id, &last, NULL) == 0 &&
+        last.state == RCPT_UNCONFIRMED)
+        to = RCPT_UNCONFIRMED;
     bind_i(st, 1, rcpt_id);
     bind_i(st, 2, next_wall_ms);
+    bind_i(st, 3, to);
     rc = store_run(s, st, err, "give a claim back");
     if (!rc)
-        store_count(s, RCPT_ACTIVE, 0, RCPT_QUEUED, now.tries);
+        store_count(s, RCPT_ACTIVE, 0, to, now.tries);
     return rc;
 }

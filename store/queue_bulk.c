@@ -27,6 +27,7 @@ struct target {
     enum rcpt_state state;
     unsigned tries;
     bool is_returned; /* an operator's bounce of it is held back */
+    bool is_engines;  /* held by the engine, which waits for a repair */
 };
 
 /* Where a verb takes a recipient; false when it has nothing to do with its state. */
@@ -35,15 +36,22 @@ static bool verb_goes(enum queue_verb verb, const struct target *t, enum rcpt_st
     enum rcpt_state from = t->state;
 
     switch (verb) {
-    case QUEUE_RETRY: *to = RCPT_QUEUED; return from == RCPT_QUEUED;
-    case QUEUE_HOLD: *to = RCPT_HELD; break;
+    case QUEUE_RETRY: *to = RCPT_QUEUED; return from == RCPT_QUEUED || t->is_engines;
+    case QUEUE_HOLD:
+        *to = RCPT_HELD;
+        if (t->is_engines)
+            return true; /* from now on by the operator's word */
+        break;
     case QUEUE_RELEASE: *to = RCPT_QUEUED; return from == RCPT_HELD;
     case QUEUE_CONFIRM: *to = RCPT_DELIVERED; return from == RCPT_UNCONFIRMED;
     case QUEUE_RESEND: *to = RCPT_QUEUED; return from == RCPT_UNCONFIRMED;
-    case QUEUE_REROUTE: *to = from; return from != RCPT_ACTIVE && !rcpt_state_is_final(from);
+    case QUEUE_REROUTE:
+        *to = t->is_engines ? RCPT_QUEUED : from; /* that is a repair */
+        return from != RCPT_ACTIVE && !rcpt_state_is_final(from);
     case QUEUE_BOUNCE:
         *to = RCPT_HELD;
-        return from == RCPT_HELD ? !t->is_returned : from == RCPT_QUEUED || from == RCPT_UNCONFIRMED;
+        return from == RCPT_HELD ? !t->is_returned
+                                 : from == RCPT_QUEUED || from == RCPT_UNCONFIRMED;
     default: *to = RCPT_DELETED; break;
     }
     return from != RCPT_ACTIVE && rcpt_state_may_go(from, *to);
@@ -77,7 +85,7 @@ static sqlite3_stmt *prepare_find(struct store *s, const struct where *w, bool i
     sqlite3_stmt *st = NULL;
     int rc;
 
-    buf_add_z(&sql, "SELECT r.id, r.message, r.next, r.arrival, r.state, r.tries, b.act"
+    buf_add_z(&sql, "SELECT r.id, r.message, r.next, r.arrival, r.state, r.tries, b.act, r.job"
                     " FROM recipient r INDEXED BY r_live"
                     " LEFT JOIN bounce b ON b.recipient=r.id");
     if (w->needs_message)
@@ -96,8 +104,8 @@ static sqlite3_stmt *prepare_find(struct store *s, const struct where *w, bool i
 }
 
 /* Up to limit matches with an id in (after, end]. */
-static int find(struct store *s, const struct where *w, int64_t rule_id, int64_t after,
-                int64_t end, struct target *found, unsigned limit, unsigned *n, struct err *err)
+static int find(struct store *s, const struct where *w, int64_t rule_id, int64_t after, int64_t end,
+                struct target *found, unsigned limit, unsigned *n, struct err *err)
 {
     sqlite3_stmt *st = prepare_find(s, w, rule_id != 0, err);
     int rc = 0;
@@ -119,6 +127,8 @@ static int find(struct store *s, const struct where *w, int64_t rule_id, int64_t
             .state = (enum rcpt_state)column_enum(st, 4, RCPT_STATE_COUNT),
             .tries = (unsigned)sqlite3_column_int(st, 5),
             .is_returned = sqlite3_column_type(st, 6) != SQLITE_NULL,
+            .is_engines =
+                sqlite3_column_int(st, 4) == RCPT_HELD && sqlite3_column_int64(st, 7) == 0,
         };
     sqlite3_finalize(st);
     return rc < 0 ? rc : 0;
@@ -192,6 +202,8 @@ static int change(struct store *s, const struct queue_bulk *b, const struct targ
     if (b->verb == QUEUE_HOLD)
         bind_i(st, 6, b->rule_id);
     rc = store_run(s, st, err, queue_verb_name(b->verb));
+    if (!rc && t->is_engines && (b->verb == QUEUE_RETRY || b->verb == QUEUE_REROUTE))
+        rc = held_release(s, t->id, err);
     /* Whoever takes it out of its hold takes it out of the bounce. */
     if (!rc && t->is_returned && to != RCPT_HELD)
         rc = bounce_drop(s, t->id, err);
@@ -212,8 +224,8 @@ static void make_note(const struct queue_bulk *b, char *out, size_t size)
         return;
     if (b->verb == QUEUE_BOUNCE && !reason[0])
         reason = "goes back to its sender";
-    snprintf(out, size, "%s%s%s%s", reason, b->who && b->who[0] ? " (" : "",
-             b->who ? b->who : "", b->who && b->who[0] ? ")" : "");
+    snprintf(out, size, "%s%s%s%s", reason, b->who && b->who[0] ? " (" : "", b->who ? b->who : "",
+             b->who && b->who[0] ? ")" : "");
 }
 
 static int act(struct store *s, struct queue_bulk *b, const struct target *t,
@@ -271,7 +283,8 @@ int queue_bulk_step(struct store *s, struct queue_bulk *b, unsigned limit,
     if (end > w.last)
         end = w.last;
     if (!rc && end > after)
-        rc = find(s, &w, b->verb == QUEUE_RELEASE ? b->rule_id : 0, after, end, found, limit, &n, err);
+        rc = find(s, &w, b->verb == QUEUE_RELEASE ? b->rule_id : 0, after, end, found, limit, &n,
+                  err);
     make_note(b, note, sizeof(note));
     for (unsigned i = 0; !rc && i < n; i++)
         rc = act(s, b, &found[i], changed, arg, note, err);

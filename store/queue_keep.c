@@ -231,28 +231,24 @@ int queue_audit(struct store *s, int64_t id, int64_t wall_ms, const char *who, c
 
 /* --- held by the engine --- */
 
-static int release(struct store *s, int64_t rcpt_id, unsigned tries, struct err *err)
+int held_release(struct store *s, int64_t rcpt_id, struct err *err)
 {
     sqlite3_stmt *st =
         store_stmt(s, STMT_HELD_RELEASE, "UPDATE recipient SET state=?2, note='' WHERE id=?1", err);
-    int rc;
 
     if (!st)
         return -(int)E_IO;
     bind_i(st, 1, rcpt_id);
     bind_i(st, 2, RCPT_QUEUED);
-    rc = store_run(s, st, err, "end a hold");
-    if (!rc)
-        store_count(s, RCPT_HELD, tries, RCPT_QUEUED, tries);
-    return rc;
+    return store_run(s, st, err, "end a hold");
 }
 
 int queue_release_held(struct store *s, int64_t now_wall_ms, unsigned limit, struct err *err)
 {
     sqlite3_stmt *st =
         store_stmt(s, STMT_HELD_DUE,
-                   "SELECT id, tries FROM recipient INDEXED BY r_state WHERE finished=0"
-                   " AND state=?1 AND next<=?2 AND job=0 LIMIT ?3",
+                   "SELECT id, tries FROM recipient INDEXED BY r_engine_held WHERE finished=0"
+                   " AND state=2 AND job=0 AND next<=?1 ORDER BY next LIMIT ?2",
                    err);
     struct due {
         int64_t id;
@@ -262,16 +258,18 @@ int queue_release_held(struct store *s, int64_t now_wall_ms, unsigned limit, str
     int rc = st ? 0 : -(int)E_IO;
 
     if (st) {
-        bind_i(st, 1, RCPT_HELD);
-        bind_i(st, 2, now_wall_ms);
-        bind_i(st, 3, limit);
+        bind_i(st, 1, now_wall_ms);
+        bind_i(st, 2, limit);
         while (n < limit && (rc = store_next(s, st, err, "read what is held")) > 0)
             due[n++] =
                 (struct due){sqlite3_column_int64(st, 0), (unsigned)sqlite3_column_int(st, 1)};
         sqlite3_reset(st);
     }
-    for (unsigned i = 0; rc >= 0 && i < n; i++)
-        rc = release(s, due[i].id, due[i].tries, err);
+    for (unsigned i = 0; rc >= 0 && i < n; i++) {
+        rc = held_release(s, due[i].id, err);
+        if (!rc)
+            store_count(s, RCPT_HELD, due[i].tries, RCPT_QUEUED, due[i].tries);
+    }
     free(due);
     return rc < 0 ? rc : (int)n;
 }

@@ -19,7 +19,7 @@
 #include "store/queue.h"
 #include "store/store.h"
 
-#define STORE_SCHEMA         11
+#define STORE_SCHEMA         12
 #define STORE_TEXT(n)        STORE_TEXT_OF(n)
 #define STORE_TEXT_OF(n)     #n
 #define STORE_APPLICATION_ID 0x4d455131
@@ -271,6 +271,9 @@ int undo_step(struct store *s, struct queue_bulk *b, unsigned limit,
               void (*changed)(void *arg, int64_t rcpt_id, enum rcpt_state now,
                               int64_t next_wall_ms),
               void *arg, struct err *err);
+
+/* Out of the engine's hold; the counters are the caller's. */
+int held_release(struct store *s, int64_t rcpt_id, struct err *err);
 
 /* transcript.c: appended; nothing when there is no memory for it. */
 void transcript_pack(struct str text, struct buf *out);

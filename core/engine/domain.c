@@ -11,6 +11,7 @@
 
 /* A resolution is used again for that long at most; the resolver's cache knows the true TTL. */
 #define FRESH_MAX_MS    (60 * SECOND_MS)
+#define FRESH_MIN_MS    SECOND_MS
 #define FORGET_AFTER_MS (10 * MINUTE_MS)
 
 #define KEY_MAX (ADDR_DOMAIN_MAX + 1 + WAY_TEXT_MAX)
@@ -166,6 +167,20 @@ static void fail_waiting(struct domain *d, const struct outcome *o)
     }
 }
 
+/* What waits for a look-up that is not even made: by the fall-back relay, if there is one. */
+static void by_relay(struct domain *d, const struct outcome *why)
+{
+    struct list all, *l;
+    list_init(&all);
+    while ((l = list_pop_front(&d->waiting)))
+        list_push_back(&all, l);
+    while ((l = list_pop_front(&all))) {
+        struct delivery *one = list_entry(l, struct delivery, link);
+        if (!relay_takes_over(d->schedule->engine, one, why))
+            list_push_back(&d->waiting, l);
+    }
+}
+
 static void resolved(struct domain *d, const char *site_name, int64_t fresh_ms)
 {
     struct schedule *s = d->schedule;
@@ -229,15 +244,21 @@ static void got_mx(void *arg, const struct dns_answer *mx)
     note_route(d);
     watch_answer(e->watch, d->name, mx);
     if (!is_ok) {
-        /* No answer, and no wonder: it waits where it is for better days. */
+        /* No answer, and no wonder: it waits where it is for better days, or goes by the relay. */
         if (mx->status != DNS_TEMP || !watch_is_asking_frozen(e->watch))
             fail_waiting(d, &why);
+        else
+            by_relay(d, &why);
         return;
     }
     char site[DNS_NAME_MAX + 1];
     route_site(&d->route, site);
     int64_t ttl_ms = mx->ttl_s * SECOND_MS;
-    resolved(d, site, ttl_ms < FRESH_MAX_MS ? ttl_ms : FRESH_MAX_MS);
+    /* A TTL of 0 is for those who ask now: what waited for the answer goes by it. */
+    resolved(d, site,
+             ttl_ms < FRESH_MIN_MS   ? FRESH_MIN_MS
+             : ttl_ms < FRESH_MAX_MS ? ttl_ms
+                                     : FRESH_MAX_MS);
 }
 
 void domain_resolve(struct domain *d)
@@ -252,6 +273,10 @@ void domain_resolve(struct domain *d)
     else if (watch_may_ask(e->watch)) {
         d->asked_mono_ms = io_mono_ms(e->io);
         d->query = e->io->ops->ask(e->io, d->name, DNS_TYPE_MX, got_mx, d);
+    } else {
+        struct outcome why;
+        outcome_init(&why, OUTCOME_DEFERRED, STAGE_DNS);
+        by_relay(d, &why);
     }
 }
 

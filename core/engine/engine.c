@@ -157,7 +157,8 @@ static bool purge_done(struct ejob *job, int rc, const struct err *err)
     if (rc >= 0 && container_of(job, struct chore, job)->released > 0)
         schedule_touch(e->schedule);
     /* There may be more: go on soon, but let mail between. */
-    e->io->ops->timer_start(e->chores, rc > 0 ? 50 : CHORES_MS);
+    bool is_more = rc > 0 || container_of(job, struct chore, job)->released >= (int)PURGE_ROWS;
+    e->io->ops->timer_start(e->chores, is_more ? 50 : CHORES_MS);
     return false;
 }
 
@@ -205,7 +206,7 @@ void engine_store_failed(struct engine *e, const struct err *err)
     if (e->state == ENGINE_RUNNING)
         enter(e, ENGINE_STORE_SICK, err->text);
     e->io->ops->timer_start(e->probe, PROBE_MS);
-    list_for_each_safe(l, &e->schedule->outbounds)
+    list_for_each_safe (l, &e->schedule->outbounds)
         outbound_abort(list_entry(l, struct outbound, link),
                        "the mail store of this machine is not well");
 }
@@ -278,12 +279,12 @@ static void grace_over(void *arg)
 {
     struct engine *e = arg;
     e->is_grace_over = true;
-    list_for_each_safe(l, &e->schedule->outbounds)
+    list_for_each_safe (l, &e->schedule->outbounds)
         outbound_abort(list_entry(l, struct outbound, link),
                        "this machine's mail engine is going down");
     /* What is left waits for the reply to an end of data, which may take ten minutes (RFC 5321
      * 4.5.3.2.6): it becomes unconfirmed. */
-    list_for_each_safe(l, &e->schedule->outbounds)
+    list_for_each_safe (l, &e->schedule->outbounds)
         outbound_cut(list_entry(l, struct outbound, link));
     intake_stop(e->intake);
     engine_check_drained(e);
@@ -297,7 +298,7 @@ void engine_drain(struct engine *e, int64_t grace_ms, void (*done)(void *arg), v
     intake_drain(e->intake);
     e->grace = e->io->ops->timer_new(e->io, grace_over, e);
     e->io->ops->timer_start(e->grace, grace_ms);
-    list_for_each_safe(l, &e->schedule->outbounds)
+    list_for_each_safe (l, &e->schedule->outbounds)
         outbound_retire(list_entry(l, struct outbound, link));
     schedule_unclaim_waiting(e->schedule);
     engine_check_drained(e);

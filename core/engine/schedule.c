@@ -36,6 +36,7 @@ void schedule_drop(struct schedule *s, int64_t rcpt_id)
     task_free(t);
     if (--d->n == 0)
         schedule_forget(s, d);
+    schedule_pump(s); /* there is room for others */
 }
 
 struct delivery *schedule_split(struct delivery *d)
@@ -167,8 +168,12 @@ static void defer_ready(struct site *site, const struct outcome *why)
 static const struct outcome *site_trouble(struct site *site)
 {
     struct engine *e = site->schedule->engine;
-    if (site->dead_why && window_limit(&site->window, io_mono_ms(e->io)) == 0)
+    int64_t now = io_mono_ms(e->io);
+    if (site->dead_why && window_limit(&site->window, now) == 0) {
+        if (site->slow > 0) /* for as long as it still rests */
+            site->dead_why->retry_after_ms = site->window.dead_until_mono_ms - now;
         return site->dead_why;
+    }
     return relay_trouble(e, site_queue_any(site)->domain->relay);
 }
 
@@ -177,6 +182,8 @@ void schedule_site_failed(struct site *site, const struct outcome *o)
     struct engine *e = site->schedule->engine;
     watch_site_failed(e->watch, site->name, o);
     schedule_heed(site, o);
+    if (site->slow > 0 && window_limit(&site->window, io_mono_ms(e->io)) == 0)
+        return; /* it rests: that is no death */
     int64_t dead_for = e->conf->retry.first_ms;
     if (dead_for > 5 * MINUTE_MS)
         dead_for = 5 * MINUTE_MS;
@@ -231,7 +238,11 @@ bool schedule_site_is_well(struct site *site)
 
 void schedule_site_worked(struct site *site)
 {
-    window_success(&site->window);
+    bool is_resting =
+        site->slow > 0 && window_limit(&site->window, io_mono_ms(site->schedule->engine->io)) == 0;
+    /* What was under way when it asked for a rest does not end the rest. */
+    if (!is_resting)
+        window_success(&site->window);
     watch_site_worked(site->schedule->engine->watch, site->name);
     if (schedule_site_is_well(site))
         site_forget(site);
@@ -287,7 +298,8 @@ static enum started start_one(struct site *site)
         if (!relay_prepare(s->engine, d->domain->relay))
             return NO_SITE_ROOM;
         if (!watch_may_connect(s->engine->watch))
-            return NO_ROOM;
+            return NO_SITE_ROOM; /* others may have a connection that idles */
+        site->probed_mono_ms = io_mono_ms(s->engine->io);
     }
     take(site, d);
     if (record_expired(s->engine, d))
@@ -299,12 +311,35 @@ static enum started start_one(struct site *site)
     return STARTED;
 }
 
+/* While delivery is frozen: the probe goes to the site that promises most, which has worked before, and
+ * among such to the one that was not probed for longest. */
+static void choose_probe(struct schedule *s)
+{
+    struct site *best = NULL;
+    bool best_worked = false;
+    list_for_each(l, &s->turn) {
+        struct site *site = list_entry(l, struct site, turn);
+        bool worked = watch_has_worked(s->engine->watch, site->name);
+        if (!best || (worked && !best_worked) ||
+            (worked == best_worked && site->probed_mono_ms < best->probed_mono_ms)) {
+            best = site;
+            best_worked = worked;
+        }
+    }
+    if (best) {
+        list_remove(&best->turn);
+        list_push_front(&s->turn, &best->turn);
+    }
+}
+
 /* Sites take turns: each starts one delivery, then goes to the end; those that may start no more
  * leave the ring and come back when one of their connections asks for work. */
 static void dispatch(struct schedule *s)
 {
     struct list blocked;
     list_init(&blocked);
+    if (watch_is_frozen(s->engine->watch))
+        choose_probe(s);
     while (engine_delivers(s->engine) && !list_empty(&s->turn)) {
         struct site *site = list_entry(s->turn.next, struct site, turn);
         if (site_queue_is_empty(site)) {

@@ -57,6 +57,8 @@ struct site {
     unsigned slow;            /* how often it has asked for that lately */
     int64_t slow_mono_ms;     /* the last time, or when one was forgiven */
     bool is_noted;            /* in the store (site_memory.h) */
+    bool is_gated_next;       /* whose turn it is: of its domains with a rate, or of the others */
+    int64_t probed_mono_ms;   /* a connection was opened, for choosing the next probe */
     int64_t used_mono_ms;
     struct schedule *schedule; /* borrowed */
 };

@@ -86,8 +86,10 @@ struct delivery *site_queue_next(struct site *site,
     struct rate r = rate_of(site_queue_any(site)->domain, true);
     if (wait_of(&site->bucket, &r, site->schedule) > 0)
         return NULL;
-    struct delivery *d = next_gated(site, fits, arg);
-    return d ? d : ready_next(&site->ready, fits, arg);
+    struct delivery *d = site->is_gated_next ? next_gated(site, fits, arg) : NULL;
+    if (!d)
+        d = ready_next(&site->ready, fits, arg);
+    return d ? d : next_gated(site, fits, arg);
 }
 
 void site_queue_take(struct site *site, struct delivery *d)
@@ -97,10 +99,13 @@ void site_queue_take(struct site *site, struct delivery *d)
     if (d->is_gated) {
         bucket_take(&dom->bucket, &of_domain);
         ready_take(&dom->gated, d);
+        list_remove(&dom->gate); /* its turn is over */
+        list_push_back(&site->gated, &dom->gate);
     } else {
         ready_take(&site->ready, d);
     }
     bucket_take(&site->bucket, &of_site);
+    site->is_gated_next = !d->is_gated;
 }
 
 void site_queue_drain(struct site *site, struct list *out)

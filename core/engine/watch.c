@@ -196,6 +196,7 @@ void watch_site_worked(struct watch *w, const char *site)
 {
     uint64_t h = hash(w, site);
     w->worked[h % WORKED_N] = h;
+    watch_connected(w);
 }
 
 void watch_connected(struct watch *w)
@@ -235,6 +236,17 @@ void watch_answer(struct watch *w, const char *name, const struct dns_answer *a)
     frozen(w, "We seem to be the problem: no domain can be looked up. Look at the name servers "
               "(dns.servers, /etc/resolv.conf) and the way to them. Mail waits, its time does not "
               "count, and one look-up is tried each half minute.");
+}
+
+bool watch_is_frozen(const struct watch *w)
+{
+    return w->net.is_frozen;
+}
+
+bool watch_has_worked(const struct watch *w, const char *site)
+{
+    uint64_t h = hash(w, site);
+    return w->worked[h % WORKED_N] == h;
 }
 
 bool watch_is_ours(const struct watch *w, const struct outcome *o)

@@ -27,6 +27,9 @@ void watch_answer(struct watch *w, const char *name, const struct dns_answer *a)
 
 /* Delivery is frozen, and this is the failure that all have in common: it tells nothing of the mail. */
 bool watch_is_ours(const struct watch *w, const struct outcome *o);
+bool watch_is_frozen(const struct watch *w);
+/* That site took mail lately. */
+bool watch_has_worked(const struct watch *w, const char *site);
 /* May a new connection be opened? While frozen it is a probe then. */
 bool watch_may_connect(struct watch *w);
 /* May a name be looked up for a delivery? The same. */

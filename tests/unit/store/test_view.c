@@ -538,7 +538,7 @@ static void hold_and_release_go_there_and_back(void **state)
     struct filter f;
     struct told t = act(w, QUEUE_HOLD, "domain:a.example", false, &b);
 
-    assert_int_equal(t.n, waiting);
+    assert_int_equal(t.n, waiting + held); /* what the engine held is the operator's from now on */
     assert_int_equal(t.state, RCPT_HELD);
     assert_int_equal(count(w, "domain:a.example state:held"), held + waiting);
     ok(w, filter_parse(STR("domain:a.example state:held \"too many\""), w->f.now, &f, &w->err));
@@ -563,19 +563,23 @@ static void retry_makes_due_what_waits(void **state)
     assert_int_equal(count(w, "state:queued next:>0s"), 0);
 }
 
-/* What waits goes at once; what is held, or may have arrived, only knows its way. */
-static void a_reroute_changes_the_way_and_no_state(void **state)
+/* What waits goes at once, and so does what the engine held until it is mended; what an operator holds, or
+ * may have arrived, only knows its way. */
+static void a_reroute_changes_the_way_and_no_other_state(void **state)
 {
     struct w *w = *state;
-    uint64_t held = count(w, "state:held"), late = count(w, "state:unconfirmed next:>1s");
+    struct queue_bulk b;
+
+    act(w, QUEUE_HOLD, "domain:a.example", false, &b);
+    uint64_t held = count(w, "domain:a.example state:held"),
+             late = count(w, "state:unconfirmed next:>1s");
     uint64_t waiting = count(w, "state:queued state:held state:unconfirmed");
     struct view_query q = {.now_wall_ms = w->f.now};
     struct view_row row;
-    struct queue_bulk b;
     struct filter f;
+    assert_true(held > 0 && late > 0 && count(w, "state:held") > held);
     struct told t = act(w, QUEUE_REROUTE, "", false, &b);
 
-    assert_true(held > 0 && late > 0);
     assert_int_equal(t.n, waiting);
     assert_int_equal(count(w, "state:held"), held);
     assert_int_equal(count(w, "state:unconfirmed next:>1s"), late);
@@ -585,6 +589,20 @@ static void a_reroute_changes_the_way_and_no_state(void **state)
     assert_int_equal(view_rows(w->v, &q, NULL, false, &row, 1, &w->err), 1);
     assert_string_equal(row.via, "relay office");
     filter_done(&f);
+    totals_of_the_view_are_those_of_the_rows(state);
+}
+
+static void a_retry_is_also_for_what_the_engine_holds(void **state)
+{
+    struct w *w = *state;
+    struct queue_bulk b;
+    uint64_t held = count(w, "state:held");
+
+    assert_true(held > 0);
+    act(w, QUEUE_RETRY, "state:held", false, &b);
+    assert_int_equal(b.changed, held);
+    assert_int_equal(count(w, "state:held"), 0);
+    totals_of_the_view_are_those_of_the_rows(state);
 }
 
 /* Two recipients of one transaction have one transcript; a third one has none. */
@@ -702,7 +720,8 @@ int main(void)
         T(a_dry_run_counts_and_changes_nothing),
         T(hold_and_release_go_there_and_back),
         T(retry_makes_due_what_waits),
-        T(a_reroute_changes_the_way_and_no_state),
+        T(a_reroute_changes_the_way_and_no_other_state),
+        T(a_retry_is_also_for_what_the_engine_holds),
         T(a_transcript_is_found_by_every_attempt_that_shares_it),
         cmocka_unit_test(a_damaged_transcript_is_an_error_and_no_more),
         T(delete_ends_messages_and_the_totals_agree),
