@@ -7,6 +7,15 @@ static bool asks_to_slow_down(const struct explanation *x)
     return x->class == EXPLAIN_RATE_US || x->class == EXPLAIN_RATE_CONN;
 }
 
+/* A code for good that means "later" in truth. Of other troubles of theirs the code stands (RFC 5321
+ * 4.2.1): whoever says 5yz of a broken list does not want it again for five days. */
+static bool means_later(const struct explanation *x)
+{
+    return x->permanence == EXPLAIN_TRULY_TEMP &&
+           (x->class == EXPLAIN_RATE_US || x->class == EXPLAIN_RATE_CONN ||
+            x->class == EXPLAIN_RATE_RCPT || x->class == EXPLAIN_RATE_GREY);
+}
+
 static int64_t pause_of(const struct explanation *x, unsigned slow)
 {
     int64_t pause = x->retry_after_ms > 0 ? x->retry_after_ms : EFFECT_PAUSE_MS;
@@ -23,7 +32,7 @@ void effect_of(const struct outcome *o, const struct explanation *x, unsigned sl
 
     *out = (struct effect){
         .is_held = is_refusal && x->permanence == EXPLAIN_FIXABLE,
-        .is_deferred = is_refusal && x->permanence == EXPLAIN_TRULY_TEMP,
+        .is_deferred = is_refusal && means_later(x),
     };
     if (o->code >= 400 && asks_to_slow_down(x))
         out->pause_ms = pause_of(x, slow);

@@ -78,6 +78,19 @@ static void only_refusals_are_held(void **state)
     assert_false(e.is_held || e.is_deferred);
 }
 
+static void a_refusal_is_softened_only_when_it_means_later(void **state)
+{
+    struct effect e =
+        effect(OUTCOME_FAILED, 524, "5.2.4", "5.2.4 Mailing list expansion problem: <x@y.example>",
+               "mx.y.example", 0);
+
+    (void)state;
+    assert_false(e.is_held || e.is_deferred);
+    e = effect(OUTCOME_FAILED, 550, "5.7.1", "5.7.1 Greylisted, please try again in 5 minutes",
+               "mx.y.example", 0);
+    assert_true(e.is_deferred);
+}
+
 static void a_rate_slows_the_site_more_each_time(void **state)
 {
     static const char text[] = "4.7.28 Our system has detected an unusual rate of unsolicited mail "
@@ -106,6 +119,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_refusal_is_held_when_it_is_about_us),
         cmocka_unit_test(only_refusals_are_held),
+        cmocka_unit_test(a_refusal_is_softened_only_when_it_means_later),
         cmocka_unit_test(a_rate_slows_the_site_more_each_time),
     };
 
