@@ -18,7 +18,6 @@ libc-ares-dev
 libcmocka-dev
 libcurl4-openssl-dev
 libidn2-dev
-libinih-dev
 libjansson-dev
 libncurses-dev
 libsqlite3-dev
