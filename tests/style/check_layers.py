@@ -376,7 +376,7 @@ GOOD = {
     "tui/mxhelm.c": HEAD + '#include "tui/x.h"\n#include "store/view.h"\n#include <jansson.h>\n',
     "store/x.c": HEAD + '#include <sqlite3.h>\nconst char *q = "SELECT 1";\n',
     "tests/unit/x.c": HEAD + '#include "tui/x.h"\n#include <cmocka.h>\n',
-    "tests/x.sh": f"#!/bin/sh\n# {SPDX}\ncd \"$root/work/x\"\n",
+    "tests/x.sh": f"#!/bin/sh\n# {SPDX}\ncd \"$root/build/x\"\n",
 }
 
 
