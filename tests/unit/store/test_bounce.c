@@ -1,74 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What is still to be told to senders, and what an operator returns while it can be undone. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include "store/spool.h"
-#include "tests/unit/store/fixture.h"
-
-struct q {
-    struct fixture f;
-    struct store *s;
-    struct err err;
-};
-
-static int setup(void **state)
-{
-    struct q *q = xnew(struct q);
-
-    fixture_init(&q->f);
-    if (store_open(q->f.dir, STORE_WRITER, &q->s, &q->err)) {
-        print_error("%s\n", q->err.text);
-        return 1;
-    }
-    *state = q;
-    return store_begin(q->s, &q->err);
-}
-
-static int teardown(void **state)
-{
-    struct q *q = *state;
-
-    if (store_commit(q->s, &q->err))
-        print_error("%s\n", q->err.text);
-    store_close(q->s);
-    fixture_remove(q->f.dir);
-    free(q);
-    return 0;
-}
-
-#define ok(q, call)                                                                                \
-    do {                                                                                           \
-        int ok_rc = (call);                                                                        \
-        if (ok_rc)                                                                                 \
-            fail_msg("%s: %d %s", #call, ok_rc, (q)->err.text);                                    \
-    } while (0)
-
-static void accept_mail(struct q *q, size_t n, unsigned notify, struct message *m,
-                        struct recipient *r)
-{
-    fixture_mail(&q->f, "example.net", n, 25, m, r);
-    for (size_t i = 0; i < n; i++)
-        r[i].notify = notify;
-    ok(q, queue_put_chunk(q->s, m->id, 0, STR("Subject: x\r\n\r\nbody line\r\n"), &q->err));
-    ok(q, queue_accept(q->s, m, r, n, &q->err));
-}
-
-static void settle(struct q *q, const struct recipient *r, enum rcpt_state to, int code,
-                   enum dsn_action report)
-{
-    struct outcome o;
-    unsigned epoch;
-    bool done;
-
-    ok(q, queue_claim(q->s, r->id, "mx1.example.net", &epoch, &q->err));
-    fixture_outcome(&o, code, code < 300 ? "queued as 4711" : "no");
-    struct queue_settle qs = fixture_settle(&q->f, r, epoch, to, &o);
-    qs.report = report;
-    ok(q, queue_settle(q->s, &qs, &done, &q->err));
-}
+#include "tests/unit/store/desk.h"
 
 struct told {
     struct queue_told rows[16];
@@ -115,12 +48,12 @@ static void what_ended_is_owed_until_it_is_told(void **state)
     struct message m, other;
     struct recipient r[4], o;
 
-    accept_mail(q, 4, 0, &m, r);
-    accept_mail(q, 1, 0, &other, &o);
+    desk_accept(q, 4, 0, &m, r);
+    desk_accept(q, 1, 0, &other, &o);
     assert_false(any(q, &m));
-    settle(q, &r[0], RCPT_BOUNCED, 550, DSN_ACT_FAILED);
-    settle(q, &r[1], RCPT_DELIVERED, 250, DSN_ACT_NONE);
-    settle(q, &r[2], RCPT_DELIVERED, 250, DSN_ACT_RELAYED);
+    desk_settle(q, &r[0], RCPT_BOUNCED, 550, DSN_ACT_FAILED);
+    desk_settle(q, &r[1], RCPT_DELIVERED, 250, DSN_ACT_NONE);
+    desk_settle(q, &r[2], RCPT_DELIVERED, 250, DSN_ACT_RELAYED);
     assert_true(any(q, &m) && !any(q, &other));
     struct told t = owed(q, &m);
     assert_int_equal(t.n, 2);
@@ -143,15 +76,15 @@ static void more_is_known_soon_of_what_is_tried_or_due(void **state)
     struct recipient r[3];
     unsigned epoch;
 
-    accept_mail(q, 3, 0, &m, r);
+    desk_accept(q, 3, 0, &m, r);
     assert_true(soon(q, &m)); /* never tried */
-    settle(q, &r[0], RCPT_BOUNCED, 550, DSN_ACT_FAILED);
-    settle(q, &r[1], RCPT_QUEUED, 450, DSN_ACT_NONE); /* its next try is later */
+    desk_settle(q, &r[0], RCPT_BOUNCED, 550, DSN_ACT_FAILED);
+    desk_settle(q, &r[1], RCPT_QUEUED, 450, DSN_ACT_NONE); /* its next try is later */
     assert_true(soon(q, &m));
     ok(q, queue_claim(q->s, r[2].id, "x", &epoch, &q->err));
     assert_true(soon(q, &m)); /* under way */
     ok(q, queue_unclaim(q->s, r[2].id, epoch, q->f.now, &q->err));
-    settle(q, &r[2], RCPT_DELIVERED, 250, DSN_ACT_NONE);
+    desk_settle(q, &r[2], RCPT_DELIVERED, 250, DSN_ACT_NONE);
     assert_false(soon(q, &m));
     q->f.now += DAY_MS;
     assert_true(soon(q, &m)); /* due again */
@@ -165,11 +98,11 @@ static void what_waited_long_enough_is_found(void **state)
     int64_t ids[4];
 
     for (int i = 0; i < 3; i++) {
-        accept_mail(q, 2, 0, &m[i], r[i]);
-        settle(q, &r[i][0], RCPT_BOUNCED, 550, DSN_ACT_FAILED);
+        desk_accept(q, 2, 0, &m[i], r[i]);
+        desk_settle(q, &r[i][0], RCPT_BOUNCED, 550, DSN_ACT_FAILED);
         q->f.now += HOUR_MS;
     }
-    settle(q, &r[1][1], RCPT_BOUNCED, 550, DSN_ACT_FAILED);
+    desk_settle(q, &r[1][1], RCPT_BOUNCED, 550, DSN_ACT_FAILED);
     assert_int_equal(queue_report_late(q->s, q->f.now - 90 * MINUTE_MS, ids, 4, &q->err), 2);
     assert_int_equal(ids[0], m[0].id);
     assert_int_equal(ids[1], m[1].id);
@@ -186,20 +119,20 @@ static void a_delay_is_told_once_and_of_all(void **state)
     struct message m;
     struct recipient r[4];
 
-    accept_mail(q, 4, 0, &m, r);
-    settle(q, &r[0], RCPT_QUEUED, 450, DSN_ACT_NONE);
-    settle(q, &r[1], RCPT_QUEUED, 450, DSN_ACT_NONE);
-    settle(q, &r[2], RCPT_DELIVERED, 250, DSN_ACT_NONE);
-    settle(q, &r[0], RCPT_QUEUED, 450, DSN_ACT_DELAYED);
+    desk_accept(q, 4, 0, &m, r);
+    desk_settle(q, &r[0], RCPT_QUEUED, 450, DSN_ACT_NONE);
+    desk_settle(q, &r[1], RCPT_QUEUED, 450, DSN_ACT_NONE);
+    desk_settle(q, &r[2], RCPT_DELIVERED, 250, DSN_ACT_NONE);
+    desk_settle(q, &r[0], RCPT_QUEUED, 450, DSN_ACT_DELAYED);
     struct told t = owed(q, &m);
     assert_int_equal(t.n, 2); /* r[3] was never tried: nothing is known of it */
     assert_int_equal(t.rows[1].action, DSN_ACT_DELAYED);
     assert_string_equal(t.rows[1].address, r[1].address);
     ok(q, queue_report_done(q->s, m.id, &q->err));
-    settle(q, &r[0], RCPT_QUEUED, 450, DSN_ACT_DELAYED);
-    settle(q, &r[1], RCPT_QUEUED, 450, DSN_ACT_DELAYED);
+    desk_settle(q, &r[0], RCPT_QUEUED, 450, DSN_ACT_DELAYED);
+    desk_settle(q, &r[1], RCPT_QUEUED, 450, DSN_ACT_DELAYED);
     assert_false(any(q, &m));
-    settle(q, &r[1], RCPT_EXPIRED, 450, DSN_ACT_FAILED);
+    desk_settle(q, &r[1], RCPT_EXPIRED, 450, DSN_ACT_FAILED);
     assert_int_equal(owed(q, &m).n, 1);
 }
 
@@ -210,9 +143,9 @@ static void the_end_takes_the_place_of_a_delay(void **state)
     struct message m;
     struct recipient r[2];
 
-    accept_mail(q, 2, 0, &m, r);
-    settle(q, &r[0], RCPT_QUEUED, 450, DSN_ACT_DELAYED);
-    settle(q, &r[0], RCPT_DELIVERED, 250, DSN_ACT_NONE);
+    desk_accept(q, 2, 0, &m, r);
+    desk_settle(q, &r[0], RCPT_QUEUED, 450, DSN_ACT_DELAYED);
+    desk_settle(q, &r[0], RCPT_DELIVERED, 250, DSN_ACT_NONE);
     assert_false(any(q, &m));
 }
 
@@ -226,10 +159,10 @@ static void late_mail_is_looked_for_once(void **state)
     bool is_more;
 
     for (int i = 0; i < 6; i++) {
-        accept_mail(q, 1, notify[i], &m[i], &r[i]);
+        desk_accept(q, 1, notify[i], &m[i], &r[i]);
         if (i != 4)
-            settle(q, &r[i], i == 5 ? RCPT_DELIVERED : RCPT_QUEUED, i == 5 ? 250 : 450,
-                   DSN_ACT_NONE);
+            desk_settle(q, &r[i], i == 5 ? RCPT_DELIVERED : RCPT_QUEUED, i == 5 ? 250 : 450,
+                        DSN_ACT_NONE);
     }
     assert_int_equal(queue_report_delayed(q->s, q->f.now, &after, ids, 8, &is_more, &q->err),
                      0); /* not yet */
@@ -253,8 +186,8 @@ static void an_end_without_a_try_quotes_the_answer_before(void **state)
     struct outcome o;
     bool done;
 
-    accept_mail(q, 1, 0, &m, &r);
-    settle(q, &r, RCPT_QUEUED, 450, DSN_ACT_NONE);
+    desk_accept(q, 1, 0, &m, &r);
+    desk_settle(q, &r, RCPT_QUEUED, 450, DSN_ACT_NONE);
     outcome_init(&o, OUTCOME_FAILED, STAGE_LOCAL);
     str_copy(STR("expired"), o.tag, sizeof(o.tag));
     struct queue_settle qs = fixture_settle(&q->f, &r, 0, RCPT_EXPIRED, &o);
@@ -338,7 +271,7 @@ static void a_bounce_is_due_when_its_time_is_over(void **state)
     struct outcome o;
     bool done;
 
-    accept_mail(q, 3, DSN_FAILURE, &m, r);
+    desk_accept(q, 3, DSN_FAILURE, &m, r);
     assert_int_equal(next(q), INT64_MAX);
     assert_int_equal(act(q, QUEUE_BOUNCE, 77, 0), 3);
     assert_int_equal(act(q, QUEUE_BOUNCE, 78, 0), 0); /* twice is once */
@@ -380,7 +313,7 @@ static void the_time_counts_from_the_last_chunk(void **state)
     struct recipient r[4];
     struct filter f;
 
-    accept_mail(q, 4, 0, &m, r);
+    desk_accept(q, 4, 0, &m, r);
     ok(q, filter_parse(STR(""), q->f.now, &f, &q->err));
     struct queue_bulk b = {
         .verb = QUEUE_BOUNCE, .filter = &f, .now_wall_ms = q->f.now, .job_id = 77};
@@ -407,9 +340,9 @@ static void an_undo_restores_what_each_one_was(void **state)
     struct recipient r[3];
 
     for (int i = 0; i < 3; i++)
-        accept_mail(q, 1, 0, &m[i], &r[i]);
-    settle(q, &r[0], RCPT_UNCONFIRMED, 250, DSN_ACT_NONE);
-    settle(q, &r[1], RCPT_QUEUED, 450, DSN_ACT_NONE);
+        desk_accept(q, 1, 0, &m[i], &r[i]);
+    desk_settle(q, &r[0], RCPT_UNCONFIRMED, 250, DSN_ACT_NONE);
+    desk_settle(q, &r[1], RCPT_QUEUED, 450, DSN_ACT_NONE);
     ok(q, store_commit(q->s, &q->err));
     ok(q, store_begin(q->s, &q->err));
     struct queue_totals before, after;
@@ -434,7 +367,7 @@ static void release_and_delete_end_a_bounce(void **state)
     struct outcome o;
     bool done;
 
-    accept_mail(q, 2, 0, &m, r);
+    desk_accept(q, 2, 0, &m, r);
     assert_int_equal(act(q, QUEUE_BOUNCE, 77, 0), 2);
     assert_int_equal(act(q, QUEUE_RELEASE, 78, 0), 2);
     assert_int_equal(act(q, QUEUE_HOLD, 79, 0), 2);
@@ -449,7 +382,7 @@ static void release_and_delete_end_a_bounce(void **state)
     assert_int_equal(queue_return(q->s, &qs, &done, &q->err), -E_STATE);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, desk_setup_begun, desk_teardown_begun)
 
 int main(void)
 {

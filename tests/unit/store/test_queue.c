@@ -1,48 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The verbs on the queue, one store in a temporary directory each. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include "store/spool.h"
-#include "tests/unit/store/fixture.h"
-
-struct q {
-    struct fixture f;
-    struct store *s;
-    struct err err;
-};
-
-static int setup(void **state)
-{
-    struct q *q = xnew(struct q);
-
-    fixture_init(&q->f);
-    if (store_open(q->f.dir, STORE_WRITER, &q->s, &q->err)) {
-        print_error("%s\n", q->err.text);
-        return 1;
-    }
-    *state = q;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct q *q = *state;
-
-    store_close(q->s);
-    fixture_remove(q->f.dir);
-    free(q);
-    return 0;
-}
-
-#define ok(q, call)                                                                                \
-    do {                                                                                           \
-        int ok_rc = (call);                                                                        \
-        if (ok_rc)                                                                                 \
-            fail_msg("%s: %d %s", #call, ok_rc, (q)->err.text);                                    \
-    } while (0)
+#include "tests/unit/store/desk.h"
 
 static void accept_mail(struct q *q, const char *domain, size_t n, struct message *m,
                         struct recipient *r)
@@ -463,7 +422,7 @@ static void a_piece_over_the_limit_is_refused(void **state)
     free(big);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, desk_setup, desk_teardown)
 
 int main(void)
 {

@@ -1,49 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The suppression list as it is kept. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
-#include "tests/unit/store/fixture.h"
-
-struct q {
-    struct fixture f;
-    struct store *s;
-    struct err err;
-};
-
-static int setup(void **state)
-{
-    struct q *q = xnew(struct q);
-
-    fixture_init(&q->f);
-    if (store_open(q->f.dir, STORE_WRITER, &q->s, &q->err)) {
-        print_error("%s\n", q->err.text);
-        return 1;
-    }
-    *state = q;
-    return store_begin(q->s, &q->err);
-}
-
-static int teardown(void **state)
-{
-    struct q *q = *state;
-
-    if (store_commit(q->s, &q->err))
-        print_error("%s\n", q->err.text);
-    store_close(q->s);
-    fixture_remove(q->f.dir);
-    free(q);
-    return 0;
-}
-
-#define ok(q, call)                                                                                \
-    do {                                                                                           \
-        int ok_rc = (call);                                                                        \
-        if (ok_rc)                                                                                 \
-            fail_msg("%s: %d %s", #call, ok_rc, (q)->err.text);                                    \
-    } while (0)
+#include "tests/unit/store/desk.h"
 
 static void add(struct q *q, const char *key, const char *reason, int64_t until)
 {
@@ -115,7 +72,7 @@ static void hits_are_counted_and_kept(void **state)
     assert_string_equal(rows.r[0].reason, "left for good");
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, desk_setup_begun, desk_teardown_begun)
 
 int main(void)
 {

@@ -1,75 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Taking acts back: what is restored, what is left alone, what is kept for it and how long. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include "store/spool.h"
 #include "store/store_private.h"
-#include "tests/unit/store/fixture.h"
-
-struct q {
-    struct fixture f;
-    struct store *s;
-    struct err err;
-};
-
-static int setup(void **state)
-{
-    struct q *q = xnew(struct q);
-
-    fixture_init(&q->f);
-    if (store_open(q->f.dir, STORE_WRITER, &q->s, &q->err)) {
-        print_error("%s\n", q->err.text);
-        return 1;
-    }
-    *state = q;
-    return store_begin(q->s, &q->err);
-}
-
-static int teardown(void **state)
-{
-    struct q *q = *state;
-
-    if (store_commit(q->s, &q->err))
-        print_error("%s\n", q->err.text);
-    store_close(q->s);
-    fixture_remove(q->f.dir);
-    free(q);
-    return 0;
-}
-
-#define ok(q, call)                                                                                \
-    do {                                                                                           \
-        int ok_rc = (call);                                                                        \
-        if (ok_rc)                                                                                 \
-            fail_msg("%s: %d %s", #call, ok_rc, (q)->err.text);                                    \
-    } while (0)
-
-static void accept_mail(struct q *q, size_t n, unsigned notify, struct message *m,
-                        struct recipient *r)
-{
-    fixture_mail(&q->f, "example.net", n, 25, m, r);
-    for (size_t i = 0; i < n; i++)
-        r[i].notify = notify;
-    ok(q, queue_put_chunk(q->s, m->id, 0, STR("Subject: x\r\n\r\nbody line\r\n"), &q->err));
-    ok(q, queue_accept(q->s, m, r, n, &q->err));
-}
-
-static void settle(struct q *q, const struct recipient *r, enum rcpt_state to, int code,
-                   enum dsn_action report)
-{
-    struct outcome o;
-    unsigned epoch;
-    bool done;
-
-    ok(q, queue_claim(q->s, r->id, "mx1.example.net", &epoch, &q->err));
-    fixture_outcome(&o, code, code < 300 ? "queued as 4711" : "no");
-    struct queue_settle qs = fixture_settle(&q->f, r, epoch, to, &o);
-    qs.report = report;
-    ok(q, queue_settle(q->s, &qs, &done, &q->err));
-}
+#include "tests/unit/store/desk.h"
 
 static struct rcpt_now look(struct q *q, const struct recipient *r)
 {
@@ -128,10 +61,10 @@ static void four_states(struct q *q, struct message *m, struct recipient *r)
     struct filter f;
 
     for (int i = 0; i < 4; i++)
-        accept_mail(q, 1, 0, &m[i], &r[i]);
-    settle(q, &r[0], RCPT_QUEUED, 450, DSN_ACT_NONE);
-    settle(q, &r[1], RCPT_QUEUED, 450, DSN_ACT_NONE);
-    settle(q, &r[3], RCPT_UNCONFIRMED, 250, DSN_ACT_NONE);
+        desk_accept(q, 1, 0, &m[i], &r[i]);
+    desk_settle(q, &r[0], RCPT_QUEUED, 450, DSN_ACT_NONE);
+    desk_settle(q, &r[1], RCPT_QUEUED, 450, DSN_ACT_NONE);
+    desk_settle(q, &r[3], RCPT_UNCONFIRMED, 250, DSN_ACT_NONE);
     char id[ID_TEXT_MAX], text[40];
     snprintf(text, sizeof(text), "id:%s", id_text(m[2].id, id));
     ok(q, filter_parse(str_of(text), q->f.now, &f, &q->err));
@@ -184,14 +117,14 @@ static void what_was_tried_since_is_left_alone(void **state)
     uint64_t skipped;
 
     for (int i = 0; i < 2; i++) {
-        accept_mail(q, 1, 0, &m[i], &r[i]);
-        settle(q, &r[i], RCPT_QUEUED, 450, DSN_ACT_NONE);
+        desk_accept(q, 1, 0, &m[i], &r[i]);
+        desk_settle(q, &r[i], RCPT_QUEUED, 450, DSN_ACT_NONE);
     }
     int64_t next = look(q, &r[1]).next_wall_ms;
     assert_int_equal(act(q, QUEUE_RETRY, 10, 0, NULL), 2);
     assert_true(look(q, &r[1]).next_wall_ms < next);
     q->f.now += MINUTE_MS;
-    settle(q, &r[0], RCPT_QUEUED, 450, DSN_ACT_NONE);
+    desk_settle(q, &r[0], RCPT_QUEUED, 450, DSN_ACT_NONE);
     int64_t tried = look(q, &r[0]).next_wall_ms;
     assert_int_equal(act(q, QUEUE_UNDO, 11, 10, &skipped), 1);
     assert_int_equal(skipped, 1);
@@ -207,7 +140,7 @@ static void acts_are_undone_in_turn(void **state)
     struct recipient r[3];
     uint64_t skipped;
 
-    accept_mail(q, 3, 0, &m, r);
+    desk_accept(q, 3, 0, &m, r);
     assert_int_equal(act(q, QUEUE_HOLD, 10, 0, NULL), 3);
     assert_int_equal(act(q, QUEUE_DELETE, 11, 0, NULL), 3);
     assert_int_equal(act(q, QUEUE_UNDO, 12, 10, &skipped), 0);
@@ -224,9 +157,9 @@ static void a_deleted_body_is_kept_for_the_undo(void **state)
     struct message m, other;
     struct recipient r[2], o;
 
-    accept_mail(q, 2, 0, &m, r);
-    accept_mail(q, 1, 0, &other, &o);
-    settle(q, &o, RCPT_DELIVERED, 250, DSN_ACT_NONE);
+    desk_accept(q, 2, 0, &m, r);
+    desk_accept(q, 1, 0, &other, &o);
+    desk_settle(q, &o, RCPT_DELIVERED, 250, DSN_ACT_NONE);
     assert_false(has_body(q, &other));
     assert_int_equal(act(q, QUEUE_DELETE, 10, 0, NULL), 2);
     assert_int_equal(totals(q).messages, 0);
@@ -250,18 +183,18 @@ static void a_body_outlives_the_last_open_recipient(void **state)
     struct recipient r[2];
     unsigned epoch;
 
-    accept_mail(q, 2, 0, &m, r);
+    desk_accept(q, 2, 0, &m, r);
     ok(q, queue_claim(q->s, r[0].id, "x", &epoch, &q->err));
     assert_int_equal(act(q, QUEUE_DELETE, 10, 0, NULL), 1); /* not what is under way */
     ok(q, queue_unclaim(q->s, r[0].id, epoch, q->f.now, &q->err));
-    settle(q, &r[0], RCPT_DELIVERED, 250, DSN_ACT_NONE);
+    desk_settle(q, &r[0], RCPT_DELIVERED, 250, DSN_ACT_NONE);
     assert_true(has_body(q, &m));
     assert_int_equal(act(q, QUEUE_UNDO, 11, 10, NULL), 1);
     assert_int_equal(totals(q).messages, 1);
     q->f.now += QUEUE_KEPT_MS;
     assert_true(queue_undo_purge(q->s, q->f.now, 10, &q->err) > 0);
     assert_true(has_body(q, &m));
-    settle(q, &r[1], RCPT_DELIVERED, 250, DSN_ACT_NONE);
+    desk_settle(q, &r[1], RCPT_DELIVERED, 250, DSN_ACT_NONE);
     assert_false(has_body(q, &m));
 }
 
@@ -273,7 +206,7 @@ static void old_acts_go_a_few_rows_at_a_time(void **state)
     int n, rounds = 0;
 
     for (int i = 0; i < 5; i++)
-        accept_mail(q, 1, 0, &m[i], &r[i]);
+        desk_accept(q, 1, 0, &m[i], &r[i]);
     assert_int_equal(act(q, QUEUE_DELETE, 10, 0, NULL), 5);
     while ((n = queue_undo_purge(q->s, q->f.now + HOUR_MS, 2, &q->err)) > 0) {
         assert_true(n <= 3);
@@ -283,7 +216,7 @@ static void old_acts_go_a_few_rows_at_a_time(void **state)
     for (int i = 0; i < 5; i++)
         assert_false(has_body(q, &m[i]));
     /* a clock that was set back by a day does not keep what is there for a day */
-    accept_mail(q, 1, 0, &m[0], &r[0]);
+    desk_accept(q, 1, 0, &m[0], &r[0]);
     assert_int_equal(act(q, QUEUE_HOLD, 11, 0, NULL), 1);
     assert_int_equal(queue_undo_purge(q->s, q->f.now, 10, &q->err), 0);
     assert_true(queue_undo_purge(q->s, q->f.now - DAY_MS, 10, &q->err) > 0);
@@ -296,7 +229,7 @@ static void a_dry_run_undoes_nothing(void **state)
     struct recipient r;
     struct filter f;
 
-    accept_mail(q, 1, 0, &m, &r);
+    desk_accept(q, 1, 0, &m, &r);
     assert_int_equal(act(q, QUEUE_HOLD, 10, 0, NULL), 1);
     ok(q, filter_parse(STR(""), q->f.now, &f, &q->err));
     struct queue_bulk b = {.verb = QUEUE_UNDO,
@@ -332,7 +265,7 @@ static void a_rule_holds_what_comes_and_lets_it_go(void **state)
     ok(q, filter_parse(str_of(rule.filter), q->f.now, &f, &q->err));
     ok(q, queue_rule_add(q->s, &rule, &q->err));
     for (int i = 0; i < 3; i++)
-        accept_mail(q, 2, 0, &m[i], r[i]);
+        desk_accept(q, 2, 0, &m[i], r[i]);
     ok(q, queue_rule_apply(q->s, &rule, &f, q->f.now, r[1], 2, &q->err));
     assert_int_equal(look(q, &r[0][1]).state, RCPT_QUEUED);
     assert_int_equal(look(q, &r[1][0]).state, RCPT_QUEUED);
@@ -360,7 +293,7 @@ static void a_rule_holds_what_comes_and_lets_it_go(void **state)
     assert_int_equal(back.hits, 0);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, desk_setup_begun, desk_teardown_begun)
 
 int main(void)
 {
