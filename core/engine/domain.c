@@ -143,6 +143,11 @@ static struct site *site_get(struct schedule *s, const char *name, const char *d
     return site;
 }
 
+void site_bound(struct site *site)
+{
+    window_bound(&site->window, connections_max(site->schedule->engine->conf, "", site->name));
+}
+
 void site_free(struct site *site)
 {
     map_remove(&site->schedule->sites, str_of(site->name));
@@ -186,8 +191,15 @@ static void resolved(struct domain *d, const char *site_name, int64_t fresh_ms)
     struct schedule *s = d->schedule;
     struct site *site = site_get(s, site_name, d->name);
     site->domains++;
+    const struct destination_conf *dest = conf_destination(s->engine->conf, d->name, site_name);
+    if (dest && dest->connections)
+        window_bound(&site->window, dest->connections);
     if (d->site)
         d->site->domains--;
+    if (d->site != site) { /* what a rate holds back moves as well */
+        ready_drain(&d->gated, &d->waiting);
+        list_remove(&d->gate);
+    }
     d->site = site;
     d->fresh_until_mono_ms = io_mono_ms(s->engine->io) + fresh_ms;
     struct list *l;
@@ -312,8 +324,11 @@ static void sweep_sites(struct schedule *s, int64_t before)
             list_push_back(&gone, &site->turn);
     }
     struct list *l;
-    while ((l = list_pop_front(&gone)))
-        site_free(list_entry(l, struct site, turn));
+    while ((l = list_pop_front(&gone))) {
+        struct site *site = list_entry(l, struct site, turn);
+        site_forget(site); /* its troubles are over, or nobody asks */
+        site_free(site);
+    }
 }
 
 void schedule_sweep(struct schedule *s)

@@ -206,7 +206,7 @@ void engine_store_failed(struct engine *e, const struct err *err)
     if (e->state == ENGINE_RUNNING)
         enter(e, ENGINE_STORE_SICK, err->text);
     e->io->ops->timer_start(e->probe, PROBE_MS);
-    list_for_each_safe (l, &e->schedule->outbounds)
+    list_for_each_safe(l, &e->schedule->outbounds)
         outbound_abort(list_entry(l, struct outbound, link),
                        "the mail store of this machine is not well");
 }
@@ -279,12 +279,12 @@ static void grace_over(void *arg)
 {
     struct engine *e = arg;
     e->is_grace_over = true;
-    list_for_each_safe (l, &e->schedule->outbounds)
+    list_for_each_safe(l, &e->schedule->outbounds)
         outbound_abort(list_entry(l, struct outbound, link),
                        "this machine's mail engine is going down");
     /* What is left waits for the reply to an end of data, which may take ten minutes (RFC 5321
      * 4.5.3.2.6): it becomes unconfirmed. */
-    list_for_each_safe (l, &e->schedule->outbounds)
+    list_for_each_safe(l, &e->schedule->outbounds)
         outbound_cut(list_entry(l, struct outbound, link));
     intake_stop(e->intake);
     engine_check_drained(e);
@@ -298,7 +298,7 @@ void engine_drain(struct engine *e, int64_t grace_ms, void (*done)(void *arg), v
     intake_drain(e->intake);
     e->grace = e->io->ops->timer_new(e->io, grace_over, e);
     e->io->ops->timer_start(e->grace, grace_ms);
-    list_for_each_safe (l, &e->schedule->outbounds)
+    list_for_each_safe(l, &e->schedule->outbounds)
         outbound_retire(list_entry(l, struct outbound, link));
     schedule_unclaim_waiting(e->schedule);
     engine_check_drained(e);

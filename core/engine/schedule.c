@@ -116,7 +116,7 @@ void schedule_place(struct schedule *s, struct delivery *d)
 }
 
 struct wanted {
-    const struct schedule *schedule;
+    const struct site *site;
     enum tls_level level;
 };
 
@@ -124,19 +124,25 @@ struct wanted {
 static bool is_suited(void *arg, const struct delivery *d)
 {
     const struct wanted *w = arg;
-    return !d->needs_own_connection && schedule_tls_level(w->schedule, d) == w->level;
+    return !d->needs_own_connection && d->domain->site == w->site &&
+           schedule_tls_level(w->site->schedule, d) == w->level;
+}
+
+static void leave_turn(struct site *site)
+{
+    if (site_queue_is_empty(site))
+        list_remove(&site->turn);
 }
 
 static void take(struct site *site, struct delivery *d)
 {
     site_queue_take(site, d);
-    if (site_queue_is_empty(site))
-        list_remove(&site->turn);
+    leave_turn(site);
 }
 
 struct delivery *schedule_take(struct site *site, enum tls_level level)
 {
-    struct wanted w = {site->schedule, level};
+    struct wanted w = {site, level};
     if (!engine_delivers(site->schedule->engine))
         return NULL;
     struct delivery *d = site_queue_next(site, is_suited, &w);
@@ -273,6 +279,15 @@ static bool make_room(struct schedule *s)
 
 enum started { STARTED, NO_SITE_ROOM, NO_ROOM };
 
+/* Its domain has other servers by now, or may have, since it waited longer than an answer is good. */
+static enum started place_again(struct site *site, struct delivery *d)
+{
+    list_remove(&d->link);
+    leave_turn(site);
+    schedule_place(site->schedule, d);
+    return STARTED;
+}
+
 /* Start one delivery of a site that has some ready. */
 static enum started start_one(struct site *site)
 {
@@ -280,7 +295,13 @@ static enum started start_one(struct site *site)
     struct delivery *d = site_queue_next(site, NULL, NULL);
     if (!d)
         return NO_SITE_ROOM;
+    if (record_expired(s->engine, d)) {
+        leave_turn(site);
+        return STARTED;
+    }
     enum tls_level level = schedule_tls_level(s, d);
+    if (d->domain->site != site)
+        return place_again(site, d);
     struct outbound *idle = d->needs_own_connection ? NULL : idle_with(site, level);
     if (!idle) {
         unsigned limit = window_limit(&site->window, io_mono_ms(s->engine->io));
@@ -295,6 +316,8 @@ static enum started start_one(struct site *site)
             make_room(s);
             return NO_ROOM;
         }
+        if (d->domain->fresh_until_mono_ms <= io_mono_ms(s->engine->io))
+            return place_again(site, d);
         if (!relay_prepare(s->engine, d->domain->relay))
             return NO_SITE_ROOM;
         if (!watch_may_connect(s->engine->watch))
@@ -302,8 +325,6 @@ static enum started start_one(struct site *site)
         site->probed_mono_ms = io_mono_ms(s->engine->io);
     }
     take(site, d);
-    if (record_expired(s->engine, d))
-        return STARTED;
     if (idle)
         outbound_carry(idle, d);
     else
@@ -524,6 +545,7 @@ void schedule_reload(struct schedule *s)
         struct site *site = value;
         site_queue_drain(site, &all);
         list_remove(&site->turn);
+        site_bound(site); /* by its own section; those of its domains come when they are resolved */
     }
     /* Those that idle were made by the old configuration. */
     list_for_each_safe(o, &s->outbounds)

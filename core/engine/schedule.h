@@ -143,6 +143,8 @@ void hosts_free(struct schedule *s);
 /* Resolve unless fresh; then its waiting deliveries move on (or are recorded as failed). */
 void domain_resolve(struct domain *d);
 void domain_free(struct domain *d);
+/* The limit of connections that the configuration gives a site of that name. */
+void site_bound(struct site *site);
 void site_free(struct site *site);
 /* Free domains and sites that nobody has used for a while. */
 void schedule_sweep(struct schedule *s);

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 #include "core/engine/site_queue.h"
 
-/* The rate of a section that names the domain, or one that names the site; none = no limit. */
-static struct rate rate_of(const struct domain *d, bool of_site)
+/* A rate of the domain's own section; none = no limit. */
+static struct rate rate_of_domain(const struct domain *d)
 {
-    const struct conf *c = d->schedule->engine->conf;
-    const struct destination_conf *dest = conf_destination(c, d->name, d->site->name);
-    bool is_sites = dest && strcasecmp(dest->match, d->name) != 0;
-    return dest && is_sites == of_site ? dest->rate : (struct rate){0};
+    const struct destination_conf *c = conf_destination(d->schedule->engine->conf, d->name, "");
+    return c ? c->rate : (struct rate){0};
+}
+
+/* And of the section that names the site: for all of its mail. */
+static struct rate rate_of_site(const struct site *site)
+{
+    const struct destination_conf *c =
+        conf_destination(site->schedule->engine->conf, "", site->name);
+    return c ? c->rate : (struct rate){0};
 }
 
 /* 0 = it may go now. */
@@ -24,7 +30,7 @@ static int64_t wait_of(struct bucket *b, const struct rate *r, struct schedule *
 void site_queue_put(struct delivery *d)
 {
     struct domain *dom = d->domain;
-    d->is_gated = rate_of(dom, false).n > 0;
+    d->is_gated = rate_of_domain(dom).n > 0;
     ready_push(d->is_gated ? &dom->gated : &dom->site->ready, d);
     if (d->is_gated && list_empty(&dom->gate))
         list_push_back(&dom->site->gated, &dom->gate);
@@ -53,26 +59,15 @@ const struct delivery *site_queue_any(struct site *site)
     return d ? d : ready_next(&first_gated(site)->gated, NULL, NULL);
 }
 
-/* It was held back for so long that its hosts may be others by now. */
-static bool is_stale(struct domain *dom)
-{
-    if (dom->fresh_until_mono_ms > io_mono_ms(dom->schedule->engine->io))
-        return false;
-    ready_drain(&dom->gated, &dom->waiting);
-    list_remove(&dom->gate);
-    domain_resolve(dom);
-    return true;
-}
-
 /* Of the domains with a rate; one that may go does not wait for the others of its site as well. */
 static struct delivery *next_gated(struct site *site,
                                    bool (*fits)(void *arg, const struct delivery *d), void *arg)
 {
-    list_for_each_safe(l, &site->gated) {
+    list_for_each(l, &site->gated) {
         struct domain *dom = list_entry(l, struct domain, gate);
-        struct rate r = rate_of(dom, false);
+        struct rate r = rate_of_domain(dom);
         struct delivery *d = ready_next(&dom->gated, fits, arg);
-        if (d && wait_of(&dom->bucket, &r, site->schedule) == 0 && !is_stale(dom))
+        if (d && wait_of(&dom->bucket, &r, site->schedule) == 0)
             return d;
     }
     return NULL;
@@ -83,7 +78,7 @@ struct delivery *site_queue_next(struct site *site,
 {
     if (site_queue_is_empty(site))
         return NULL;
-    struct rate r = rate_of(site_queue_any(site)->domain, true);
+    struct rate r = rate_of_site(site);
     if (wait_of(&site->bucket, &r, site->schedule) > 0)
         return NULL;
     struct delivery *d = site->is_gated_next ? next_gated(site, fits, arg) : NULL;
@@ -95,7 +90,7 @@ struct delivery *site_queue_next(struct site *site,
 void site_queue_take(struct site *site, struct delivery *d)
 {
     struct domain *dom = d->domain;
-    struct rate of_domain = rate_of(dom, false), of_site = rate_of(dom, true);
+    struct rate of_domain = rate_of_domain(dom), of_site = rate_of_site(site);
     if (d->is_gated) {
         bucket_take(&dom->bucket, &of_domain);
         ready_take(&dom->gated, d);

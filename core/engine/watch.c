@@ -23,8 +23,8 @@ struct watch {
     uint64_t seed, worked[WORKED_N];
     struct frost frosts[FROSTS_N]; /* the newest last */
     size_t frosts_n;
-    struct io_timer *timer; /* while frozen: the next probe */
-    char why[500];          /* while frozen */
+    struct io_timer *timer;          /* while frozen: the next probe */
+    char net_why[500], dns_why[500]; /* while that is frozen */
 };
 
 static bool is_frozen(const struct watch *w)
@@ -136,9 +136,8 @@ int64_t watch_excused_ms(const struct watch *w, int64_t since_wall_ms)
 
 static void frozen(struct watch *w, const char *why)
 {
-    bool is_first = w->why[0] == '\0';
+    bool is_first = !(w->net.is_frozen && w->dns.is_frozen);
     int64_t now = io_wall_ms(w->engine->io);
-    str_copy(str_of(why), w->why, sizeof w->why);
     log_error(w->engine->log, "watch", "%s", why);
     if (is_first) {
         add_frost(w, now, now);
@@ -158,11 +157,9 @@ static void extend(struct watch *w)
 
 static void thawed(struct watch *w)
 {
-    if (is_frozen(w) || !w->why[0])
-        return;
     extend(w);
-    w->why[0] = '\0';
-    log_notice(w->engine->log, "watch", "delivery goes on");
+    if (!is_frozen(w))
+        log_notice(w->engine->log, "watch", "delivery goes on");
     schedule_ask_again(w->engine->schedule);
     schedule_pump(w->engine->schedule);
 }
@@ -209,18 +206,17 @@ void watch_site_failed(struct watch *w, const char *site, const struct outcome *
 {
     int64_t now = io_mono_ms(w->engine->io);
     uint64_t h = hash(w, site);
-    char why[500];
     if (o->stage != STAGE_CONNECT || o->sys == 0 ||
         !health_failed(&w->net, h, (unsigned)o->sys, w->worked[h % WORKED_N] == h, now))
         return;
     snprintf(
-        why, sizeof why,
+        w->net_why, sizeof w->net_why,
         "We seem to be the problem: %u sites that have nothing to do with each other cannot be "
         "reached (%s), and nothing else is. Look at this machine's network, its firewall, and "
         "whether the provider blocks port 25. Mail waits, its time does not count, and one "
         "connection is tried each half minute.",
         health_alike(&w->net, (unsigned)o->sys, now), strerror(o->sys));
-    frozen(w, why);
+    frozen(w, w->net_why);
 }
 
 void watch_answer(struct watch *w, const char *name, const struct dns_answer *a)
@@ -233,9 +229,12 @@ void watch_answer(struct watch *w, const char *name, const struct dns_answer *a)
     }
     if (!health_failed(&w->dns, hash(w, name), a->is_timeout ? 1 : 2 + a->rcode, true, now))
         return;
-    frozen(w, "We seem to be the problem: no domain can be looked up. Look at the name servers "
-              "(dns.servers, /etc/resolv.conf) and the way to them. Mail waits, its time does not "
-              "count, and one look-up is tried each half minute.");
+    str_copy(
+        STR("We seem to be the problem: no domain can be looked up. Look at the name servers "
+            "(dns.servers, /etc/resolv.conf) and the way to them. Mail waits, its time does not "
+            "count, and one look-up is tried each half minute."),
+        w->dns_why, sizeof w->dns_why);
+    frozen(w, w->dns_why);
 }
 
 bool watch_is_frozen(const struct watch *w)
@@ -279,8 +278,10 @@ bool watch_is_asking_frozen(const struct watch *w)
 
 void watch_alarms(const struct watch *w, struct ctl_status *st)
 {
-    if (w->why[0] && st->alarms_n < CTL_ALARMS_MAX)
-        str_copy(str_of(w->why), st->alarms[st->alarms_n++], CTL_ALARM_MAX);
+    if (w->net.is_frozen && st->alarms_n < CTL_ALARMS_MAX)
+        str_copy(str_of(w->net_why), st->alarms[st->alarms_n++], CTL_ALARM_MAX);
+    if (w->dns.is_frozen && st->alarms_n < CTL_ALARMS_MAX)
+        str_copy(str_of(w->dns_why), st->alarms[st->alarms_n++], CTL_ALARM_MAX);
 }
 
 /* --- life --- */

@@ -392,7 +392,8 @@ const struct conf_key conf_keys[] = {
     {SECTION_DESTINATION, "rate", TYPE_RATE, DESTINATION_OF(rate),
      .allowed = "MESSAGES/TIME, as 60/1m or 1000/1h, or 0", .rfc = "",
      .explain = "The most messages in that time to the domain or site of this section; they are spread "
-                "evenly over it. What is more waits in the queue. Default: 0, no limit."},
+                "evenly over it. What is more waits in the queue. A section that names the site holds "
+                "for all of its domains, beside their own. Default: 0, no limit."},
     {SECTION_DESTINATION, "tls", TYPE_WORD, DESTINATION_OF(tls), DESTINATION_OF(has_tls),
      .words = conf_tls_words, .allowed = TLS_ALLOWED, .rfc = "",
      .explain = "How well deliveries to the domain or site of this section are protected on their "

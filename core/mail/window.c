@@ -11,12 +11,17 @@
 /* Sums of 1/n miss the whole number by rounding. */
 #define WHOLE (1.0 - 1e-9)
 
-void window_init(struct window *w, unsigned initial, unsigned max)
+void window_bound(struct window *w, unsigned max)
 {
-    *w = (struct window){.max = max ? max : 1};
-    w->size = initial ? initial : 1;
+    w->max = max ? max : 1;
     if (w->size > w->max)
         w->size = w->max;
+}
+
+void window_init(struct window *w, unsigned initial, unsigned max)
+{
+    *w = (struct window){.size = initial ? initial : 1};
+    window_bound(w, max);
 }
 
 void window_success(struct window *w)

@@ -20,6 +20,8 @@ struct window {
 };
 
 void window_init(struct window *w, unsigned initial, unsigned max);
+/* Another limit, from now on. */
+void window_bound(struct window *w, unsigned max);
 /* A connection served (a transaction ended with any reply that is about mail, not the site). */
 void window_success(struct window *w);
 /* The site failed as a site: connect, greeting, EHLO, 421. True when it became dead just now. */
