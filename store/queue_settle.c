@@ -153,63 +153,70 @@ int attempt_get(struct store *s, int64_t id, struct attempt_row *out, struct err
 
 /* --- the end of a message --- */
 
-int queue_close_one(struct store *s, int64_t message_id, bool *is_done, struct err *err)
+/* How many of its recipients are not final, and how large it is. */
+static int message_open(struct store *s, int64_t message_id, int64_t *open, int64_t *size,
+                        struct err *err)
 {
-    sqlite3_stmt *get =
+    sqlite3_stmt *st =
         store_stmt(s, STMT_MESSAGE_OPEN, "SELECT open, size FROM message WHERE id=?1", err);
-    sqlite3_stmt *set =
-        store_stmt(s, STMT_MESSAGE_CLOSE_ONE, "UPDATE message SET open=?2 WHERE id=?1", err);
-    int64_t open, size;
     int rc;
 
-    *is_done = false;
-    if (!get || !set)
+    if (!st)
         return -(int)E_IO;
-    bind_i(get, 1, message_id);
-    rc = store_next(s, get, err, "read a message");
+    bind_i(st, 1, message_id);
+    rc = store_next(s, st, err, "read a message");
     if (rc < 0)
         return rc;
     if (rc == 0)
         return err_set(err, E_CORRUPT, "store %s: a recipient without its message", s->dir);
-    open = sqlite3_column_int64(get, 0);
-    size = sqlite3_column_int64(get, 1);
-    sqlite3_reset(get);
-    bind_i(set, 1, message_id);
-    bind_i(set, 2, open - 1);
-    rc = store_run(s, set, err, "close a recipient");
+    *open = sqlite3_column_int64(st, 0);
+    *size = sqlite3_column_int64(st, 1);
+    sqlite3_reset(st);
+    return 0;
+}
+
+static int set_open(struct store *s, int64_t message_id, int64_t open, struct err *err)
+{
+    sqlite3_stmt *st =
+        store_stmt(s, STMT_MESSAGE_SET_OPEN, "UPDATE message SET open=?2 WHERE id=?1", err);
+
+    if (!st)
+        return -(int)E_IO;
+    bind_i(st, 1, message_id);
+    bind_i(st, 2, open);
+    return store_run(s, st, err, "count a message's recipients");
+}
+
+int queue_close_one(struct store *s, int64_t message_id, bool *is_done, struct err *err)
+{
+    int64_t open, size;
+    bool is_kept;
+    int rc = message_open(s, message_id, &open, &size, err);
+
+    *is_done = false;
+    if (!rc)
+        rc = set_open(s, message_id, open - 1, err);
     if (rc || open > 1)
         return rc;
     s->delta[COUNTER_MESSAGES]--;
     s->delta[COUNTER_BYTES] -= size;
     *is_done = true;
-    bool is_kept;
     rc = tomb_has(s, message_id, &is_kept, err);
     return rc || is_kept ? rc : spool_drop(s, message_id, err);
 }
 
 int queue_reopen_one(struct store *s, int64_t message_id, struct err *err)
 {
-    sqlite3_stmt *get =
-        store_stmt(s, STMT_MESSAGE_OPEN, "SELECT open, size FROM message WHERE id=?1", err);
-    sqlite3_stmt *set = store_stmt(s, STMT_MESSAGE_REOPEN,
-                                   "UPDATE message SET open=open+1 WHERE id=?1", err);
-    int rc;
+    int64_t open, size;
+    int rc = message_open(s, message_id, &open, &size, err);
 
-    if (!get || !set)
-        return -(int)E_IO;
-    bind_i(get, 1, message_id);
-    rc = store_next(s, get, err, "read a message");
-    if (rc < 0)
+    if (!rc)
+        rc = set_open(s, message_id, open + 1, err);
+    if (rc || open > 0)
         return rc;
-    if (rc == 0)
-        return err_set(err, E_CORRUPT, "store %s: a recipient without its message", s->dir);
-    if (sqlite3_column_int64(get, 0) == 0) {
-        s->delta[COUNTER_MESSAGES]++;
-        s->delta[COUNTER_BYTES] += sqlite3_column_int64(get, 1);
-    }
-    sqlite3_reset(get);
-    bind_i(set, 1, message_id);
-    return store_run(s, set, err, "open a message again");
+    s->delta[COUNTER_MESSAGES]++;
+    s->delta[COUNTER_BYTES] += size;
+    return 0;
 }
 
 /* --- settle --- */

@@ -22,6 +22,8 @@ import tempfile
 import time
 import unittest
 
+from lab import wait_for
+
 MXHELMD, MXHELM, WORLDD, WORLD = (os.path.abspath(a) for a in sys.argv[1:5])
 
 
@@ -34,16 +36,6 @@ def free_port(kind=socket.SOCK_STREAM):
     with socket.socket(socket.AF_INET, kind) as s:
         s.bind((IP, 0))
         return s.getsockname()[1]
-
-
-def wait_for(what, seconds=20):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        got = what()
-        if got:
-            return got
-        time.sleep(0.05)
-    raise AssertionError(f"waited {seconds} s in vain for {what}")
 
 
 class House:
