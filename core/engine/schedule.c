@@ -124,8 +124,7 @@ struct wanted {
 static bool is_suited(void *arg, const struct delivery *d)
 {
     const struct wanted *w = arg;
-    return !d->needs_own_connection && d->domain->site == w->site &&
-           schedule_tls_level(w->site->schedule, d) == w->level;
+    return !d->needs_own_connection && schedule_tls_level(w->site->schedule, d) == w->level;
 }
 
 static void leave_turn(struct site *site)
