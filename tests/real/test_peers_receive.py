@@ -5,6 +5,8 @@
     test_peers_receive.py MXHELMD MXHELM WORLDD PEER [TEST...]
 """
 
+import email
+import email.policy
 import re
 import sys
 
@@ -160,6 +162,21 @@ class Chunks(PeerCase):
                  "for a session with chunks")
 
 
+class SevenBit(PeerCase):
+    """A host without 8BITMIME gets the same text in seven bits (RFC 6152 3)."""
+
+    def test_text_is_converted_and_reads_the_same(self):
+        text = "Größe: 5 µm\r\n.dot\r\n" + "ä" * 600 + "\r\n"
+        got = self.delivered("anna@plodding.test", options=("BODY=8BITMIME",), content=(
+            "Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            "Content-Transfer-Encoding: 8bit\r\n\r\n" + text).encode())
+        self.assertTrue(got.isascii())
+        self.assertLess(max(map(len, got.split(b"\n"))), 77)
+        mail = email.message_from_bytes(got, policy=email.policy.default)
+        self.assertEqual(mail["Content-Transfer-Encoding"], "quoted-printable")
+        self.assertEqual(mail.get_content(), text.replace("\r\n", "\n"))
+
+
 class Small(PeerCase):
     def test_what_is_larger_than_the_host_says_is_not_sent(self):
         self.delivered("anna@small.test", content=b"Subject: x\r\n\r\n" + b"yyyy\r\n" * 2000)
@@ -197,7 +214,7 @@ tls = required
 
 
 PEERS = {
-    "postfix": (Postfix, Receiving, Plain, Chunks, Small),
+    "postfix": (Postfix, Receiving, Plain, Chunks, SevenBit, Small),
     "exim": (Exim, Receiving, Extensions, Small),
     "opensmtpd": (Opensmtpd, Receiving, Plain, Old),
     "opensmtpd-6.8": (OpensmtpdOfDebian12, BrokenTls),

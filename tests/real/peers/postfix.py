@@ -23,7 +23,7 @@ RECEIVERS = {
     "encrypted": TLS,
     "misnamed": TLS,
     # Who pipelines where that is not offered is refused.
-    "plodding": "-o smtpd_discard_ehlo_keywords=pipelining,chunking,dsn,smtputf8,size"
+    "plodding": "-o smtpd_discard_ehlo_keywords=pipelining,chunking,dsn,smtputf8,size,8bitmime"
                 " -o smtpd_data_restrictions=reject_unauth_pipelining",
     "few": f"-o smtpd_recipient_limit={FEW}",
     "small": "-o message_size_limit=20000",
